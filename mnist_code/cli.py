@@ -1,0 +1,183 @@
+"""The command line: `python -m mnist_code train | evaluate | predict`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from mnist_code import __version__, data
+from mnist_code.config import DATASETS, Config
+from mnist_code.errors import DivergedError, FileError, ImageError, MnistCodeError
+from mnist_code.evaluation import confusion_matrix
+from mnist_code.files import check_writable
+from mnist_code.images import read_image
+from mnist_code.model import Params, batched_predict
+from mnist_code.storage import load_params, save_params
+from mnist_code.training import Epoch, epochs
+
+DEFAULT_FILE = Path("params.safetensors")
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: what follows `python -m mnist_code`; without it, what was typed.
+
+    Returns:
+        The exit status: 0; 1 after an error of input, files or training; 2 for a wrong option;
+        130 after Ctrl-C.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except ValueError as error:  # a setting outside its range
+        parser.error(str(error))
+    except MnistCodeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mnist_code",
+        description="Train and use a classifier of handwritten digits, written in pure JAX.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    train = commands.add_parser("train", help="train the network and save its parameters")
+    train.set_defaults(run=_train)
+    for setting in dataclasses.fields(Config):
+        if help := setting.metadata.get("help"):
+            train.add_argument(
+                f"--{setting.name.replace('_', '-')}",
+                type=type(setting.default),
+                default=None if setting.name == "dataset" else setting.default,
+                choices=DATASETS if setting.name == "dataset" else None,
+                metavar=None if setting.name == "dataset" else type(setting.default).__name__,
+                help=f"{help} (default: {setting.default})",
+            )
+    train.add_argument(
+        "--out", type=Path, default=DEFAULT_FILE, metavar="FILE",
+        help="where the parameters go, anew after each epoch (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--metrics", type=Path, metavar="FILE", help="write one JSON object a line an epoch"
+    )
+
+    evaluate = commands.add_parser("evaluate", help="accuracy and confusion matrix on test images")
+    evaluate.set_defaults(run=_evaluate)
+    evaluate.add_argument("--dataset", choices=DATASETS, help="as for train (default: auto)")
+
+    predict = commands.add_parser("predict", help="say which digit a picture shows")
+    predict.set_defaults(run=_predict)
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG")
+
+    for command in (evaluate, predict):
+        command.add_argument(
+            "--params", type=Path, default=DEFAULT_FILE, metavar="FILE",
+            help="parameters that train saved (default: %(default)s)",
+        )  # fmt: skip
+    return parser
+
+
+def _train(options: argparse.Namespace) -> int:
+    settings = {f.name: getattr(options, f.name, None) for f in dataclasses.fields(Config)}
+    config = Config(**{name: value for name, value in settings.items() if value is not None})
+    check_writable(options.out)
+    dataset = data.load(options.dataset)
+    last: Epoch | None = None
+    with _lines_to(options.metrics) as metrics:
+        try:
+            with tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar:
+                for last in epochs(dataset, config):
+                    save_params(options.out, last.params)
+                    if metrics is not None:
+                        print(json.dumps(last.metrics()), file=metrics, flush=True)
+                    bar.write(_epoch_line(last), file=sys.stdout)
+                    bar.update()
+        except (DivergedError, KeyboardInterrupt) as stop:
+            interrupted = isinstance(stop, KeyboardInterrupt)
+            print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
+            if last is None:
+                print("No epoch was completed; nothing was saved.", file=sys.stderr)
+            else:
+                print(f"{options.out} holds the parameters of epoch {last.epoch}.", file=sys.stderr)
+            return INTERRUPTED if interrupted else 1
+    assert last is not None  # a configuration has at least one epoch
+    count = len(dataset.test_labels)
+    print(
+        f"Test accuracy {last.test_accuracy:.2%}: {round(last.test_accuracy * count):,} of "
+        f"{count:,} right. {sum(leaf.size for leaf in jax.tree.leaves(last.params)):,} parameters "
+        f"saved in {options.out}"
+    )
+    return 0
+
+
+def _epoch_line(result: Epoch) -> str:
+    return (
+        f"epoch {result.epoch:2}  loss {result.train_loss:.4f}  "
+        f"training {result.train_accuracy:7.2%}  test {result.test_accuracy:7.2%}  "
+        f"{result.train_seconds:.2f} s + {result.evaluate_seconds:.2f} s"
+    )
+
+
+@contextlib.contextmanager
+def _lines_to(path: Path | None) -> Iterator[IO[str] | None]:
+    """A text file to write lines to as they come, or None where none is wanted."""
+    if path is None:
+        yield None
+        return
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"Cannot write {path}: {reason}. Choose another place.") from error
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    params = load_params(options.params)
+    dataset = data.load(options.dataset)
+    images = jnp.asarray(data.as_vectors(dataset.test_images))
+    counts = np.asarray(confusion_matrix(params, images, jnp.asarray(dataset.test_labels)))
+    right, total = int(counts.trace()), int(counts.sum())
+    print(f"Test accuracy {right / total:.2%}: {right:,} of {total:,} right")
+    print("\nHow often each digit (row) was taken for each digit (column):")
+    width = max(4, len(str(counts.max())) + 1)
+    print("digit" + "".join(f"{digit:{width}}" for digit in range(10)))
+    for digit, row in enumerate(counts):
+        print(f"{digit:5}" + "".join(f"{count or '·':>{width}}" for count in row))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    params: Params = load_params(options.params)
+    status = 0
+    for path in options.images:
+        try:
+            image = read_image(path)
+        except ImageError as error:  # the others can still be read
+            print(f"error: {error}", file=sys.stderr)
+            status = 1
+            continue
+        logits = batched_predict(params, jnp.asarray(data.as_vectors(image[None])))[0]
+        label = int(jnp.argmax(logits))
+        print(f"{path}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
+    return status

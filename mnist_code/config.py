@@ -1,0 +1,63 @@
+"""The settings of the program, in one frozen dataclass.
+
+Chapters, tests and the command line all build the same `Config`, so a default stands in one place.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+LAYER_SIZES = (784, 512, 10)
+INIT_LR = 1.0
+DECAY_RATE = 0.95
+DECAY_STEPS = 5
+BATCH_SIZE = 32
+NUM_EPOCHS = 25
+DATASETS = ("auto", "mnist", "digits")
+
+
+def _option(default, help):
+    """A field that the command line offers as an option, with its help text."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides how a training run goes.
+
+    Raises:
+        ValueError: a setting is outside its range; the message names it and says what is allowed.
+
+    Example:
+        >>> Config(epochs=3).learning_rate
+        1.0
+        >>> Config(epochs=0)
+        Traceback (most recent call last):
+            ...
+        ValueError: epochs must be 1 or more, not 0
+    """
+
+    dataset: str = _option("auto", "auto: MNIST if it can be had, else the embedded digits")
+    epochs: int = _option(NUM_EPOCHS, "passes over the training images")
+    batch_size: int = _option(BATCH_SIZE, "images in one update")
+    learning_rate: float = _option(INIT_LR, "step size of the first epoch; it decays from there")
+    seed: int = _option(0, "decides the first parameters and every shuffle")
+    decay_rate: float = DECAY_RATE  # the learning rate shrinks by this factor ...
+    decay_steps: float = DECAY_STEPS  # ... every so many epochs
+    layer_sizes: tuple[int, ...] = LAYER_SIZES
+
+    def __post_init__(self):
+        if self.dataset not in DATASETS:
+            raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}")
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
+        for name in ("learning_rate", "decay_rate", "decay_steps"):
+            if not (math.isfinite(value := getattr(self, name)) and value > 0):
+                raise ValueError(f"{name} must be a finite number above 0, not {value}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be from 0 to 4294967295, not {self.seed}")
+        sizes = self.layer_sizes
+        if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != (784, 10):
+            raise ValueError(f"layer_sizes must start with 784 and end with 10, not {sizes}")

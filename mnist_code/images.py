@@ -1,0 +1,112 @@
+"""Bring any picture of a digit to the form of MNIST's: 28 × 28, light ink on black, centered.
+
+MNIST's images were made by fitting a digit into a box of 20 × 20 pixels, keeping its proportions,
+and placing that box so that the ink's center of mass lies in the middle of 28 × 28 (LeCun, Bottou,
+Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998, section III.A).
+A network trained on such images reads only such images.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageOps
+from scipy import ndimage
+
+from mnist_code.errors import ImageError
+
+SIDE = 28  # pixels along an image
+BOX = 20  # pixels along the box that the digit fits into
+WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
+MIN_CONTRAST = 0.1  # of the range from black to white; less than this is paper, not ink
+
+
+def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"]:
+    """Fit the ink into MNIST's box and center it by mass.
+
+    Args:
+        ink: 0 where there is none, larger where there is more; any size, any scale.
+
+    Returns:
+        The image in MNIST's form, 0 to 255.
+
+    Raises:
+        ImageError: there is no ink.
+
+    Example:
+        >>> stroke = np.zeros((100, 80))
+        >>> stroke[10:90, 30:50] = 1.0
+        >>> image = fit_box(stroke)
+        >>> image.shape, int(image.max()), int((image.max(axis=1) > 0).sum())
+        ((28, 28), 255, 20)
+    """
+    rows, columns = np.nonzero(ink > 0)
+    if rows.size == 0:
+        raise ImageError("there is no ink in it")
+    ink = ink[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    scale = BOX / max(ink.shape)
+    height, width = (max(1, round(side * scale)) for side in ink.shape)
+    picture = Image.fromarray((ink / ink.max()).astype(np.float32))
+    small = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).clip(0)
+    small = small / small.max()
+
+    row, column = ndimage.center_of_mass(small)
+    # The middle of 28 pixels lies between the two central ones, at 13.5.
+    top = int(np.clip(round((SIDE - 1) / 2 - row), 0, SIDE - height))
+    left = int(np.clip(round((SIDE - 1) / 2 - column), 0, SIDE - width))
+    image = np.zeros((SIDE, SIDE), np.uint8)
+    image[top : top + height, left : left + width] = np.rint(small * 255)
+    return image
+
+
+def _find_ink(gray: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+    """How far each pixel stands out from the paper, 0 on the paper itself."""
+    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    if gray.mean() < np.median(edge):  # dark ink on light paper
+        gray = 1.0 - gray
+    # A wide opening removes every stroke and leaves the paper with its shadows.
+    width = max(3, max(gray.shape) // 2)
+    paper = ndimage.grey_opening(gray, size=(width, width), mode="nearest")
+    ink = gray - ndimage.gaussian_filter(np.minimum(paper, gray), 1.0)
+    if ink.max() < MIN_CONTRAST:
+        raise ImageError("no digit stands out from the paper: it is almost of one color")
+    ink = np.where(ink > 0.3 * ink.max(), ink, 0.0)
+    # Specks of dust would widen the box: keep what is not tiny beside the largest stroke.
+    regions, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
+    mass = ndimage.sum(ink, regions, np.arange(1, count + 1))
+    keep = 1 + np.flatnonzero(mass > 0.05 * mass.max())
+    return np.where(np.isin(regions, keep), ink, 0.0)
+
+
+def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
+    """Read one picture of a digit from a file and bring it to MNIST's form.
+
+    Any size that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in color, with
+    transparency (taken as white), turned as the camera says.
+
+    Raises:
+        ImageError: the file is missing, empty, no image, or shows nothing.
+    """
+    try:
+        if os.path.getsize(path) == 0:
+            raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
+        with Image.open(path) as picture:
+            picture = ImageOps.exif_transpose(picture)
+            if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
+                values = np.asarray(picture, np.float64)
+                picture = Image.fromarray((255 * values / max(values.max(), 1)).astype(np.uint8))
+            picture = picture.convert("RGBA")
+            paper = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(paper, picture).convert("L")
+            picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+    except OSError as error:  # UnidentifiedImageError and truncated files are OSErrors too
+        reason = error.strerror.lower() if error.strerror else "it is no image, or damaged"
+        raise ImageError(
+            f"Cannot read {path}: {reason}. Give a PNG or JPEG of one digit."
+        ) from None
+    try:
+        return fit_box(_find_ink(np.asarray(picture, np.float64) / 255))[..., None]
+    except ImageError as error:
+        raise ImageError(f"Cannot find a digit in {path}: {error}.") from None

@@ -1,0 +1,148 @@
+"""Figures, all in one style. Each function returns a matplotlib `Figure`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Int, UInt8
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mnist_code.training import Epoch
+
+WIDTH = 7.2  # inches: the width of the book's text column
+# Okabe and Ito's colors, told apart by readers of any color vision; dark enough on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
+MARKERS = ("o", "s", "^", "D", "v")  # never color alone
+STYLE = {
+    "axes.edgecolor": "#444444",
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.prop_cycle": plt.cycler(color=COLORS, marker=MARKERS),
+    "axes.titlesize": "medium",
+    "figure.dpi": 100,
+    "figure.facecolor": "white",  # a card that stays legible on a dark page
+    "font.size": 11,
+    "grid.alpha": 0.25,
+    "image.cmap": "gray",
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4,
+    "savefig.dpi": 200,
+}
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, height: float = 3.4, **options
+) -> tuple[Figure, np.ndarray]:
+    """A figure in the book's style, at the width of its text, and its axes as a 2-D array.
+
+    The figure is closed for pyplot: nothing piles up, and a notebook shows it once.
+
+    Args:
+        height: inches.
+        options: passed on to `plt.subplots`.
+
+    Example:
+        >>> figure, axes = new_figure(1, 2)
+        >>> axes.shape
+        (1, 2)
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(WIDTH, height), squeeze=False, layout="constrained", **options
+        )
+        plt.close(figure)
+    return figure, axes
+
+
+def show_image(axes: Axes, image: UInt8[np.ndarray, "28 28 1"], title: str = "") -> None:
+    """Draw one image, black to white, without axes."""
+    axes.imshow(np.asarray(image)[..., 0], cmap="gray", interpolation="nearest")
+    axes.set_title(title)
+    axes.axis("off")
+
+
+def sample_grid(
+    images: UInt8[np.ndarray, "n 28 28 1"],
+    labels: Int[np.ndarray, " n"],
+    predicted: Int[np.ndarray, " n"] | None = None,
+    columns: int = 8,
+) -> Figure:
+    """A grid of images, each under its label; a wrong prediction is written beside it.
+
+    Args:
+        images: uint8 or any range that matplotlib scales by itself.
+        labels: 0 to 9.
+        predicted: what a classifier said, if it is to be shown.
+        columns: images in a row.
+
+    Example:
+        >>> figure = sample_grid(np.zeros((4, 28, 28, 1), np.uint8), np.arange(4), columns=2)
+        >>> [axes.get_title() for axes in figure.axes]
+        ['0', '1', '2', '3']
+    """
+    rows = -(-len(labels) // columns)
+    figure, axes = new_figure(rows, columns, height=rows * WIDTH / columns * 1.25)
+    for cell in axes.flat:
+        cell.axis("off")
+    for index, (cell, image) in enumerate(zip(axes.flat, images, strict=False)):
+        title = str(labels[index])
+        if predicted is not None and predicted[index] != labels[index]:
+            title = f"{labels[index]}, taken for {predicted[index]}"
+        show_image(cell, image, title)
+    return figure
+
+
+def curves(history: Sequence[Epoch]) -> Figure:
+    """Loss and accuracy over the epochs of a training run.
+
+    Args:
+        history: what `mnist_code.training.fit` returned.
+    """
+    epochs = [result.epoch for result in history]
+    figure, axes = new_figure(1, 2)
+    left, right = axes[0]
+    left.plot(epochs, [result.train_loss for result in history])
+    left.set(title="Training loss", xlabel="epoch", ylabel="nats an image")
+    left.set_ylim(bottom=0)
+    right.plot(epochs, [100 * result.train_accuracy for result in history], label="training")
+    right.plot(epochs, [100 * result.test_accuracy for result in history], label="test")
+    right.set(title="Accuracy", xlabel="epoch", ylabel="% right")
+    right.legend()
+    for axis in (left, right):
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    return figure
+
+
+def confusion(counts: Int[np.ndarray, "10 10"]) -> Figure:
+    """A confusion matrix: a row for each digit, a column for what it was taken for.
+
+    The right answers of the diagonal are printed but not shaded, so that the errors show.
+
+    Args:
+        counts: what `mnist_code.evaluation.confusion_matrix` returned.
+
+    Example:
+        >>> figure = confusion(np.eye(10, dtype=int) * 100)
+        >>> figure.axes[0].get_xlabel()
+        'taken for'
+    """
+    counts = np.asarray(counts)
+    errors = counts * (1 - np.eye(10, dtype=counts.dtype))
+    figure, axes = new_figure(height=5.4)
+    axis = axes[0, 0]
+    axis.grid(False)
+    axis.imshow(errors, cmap="Oranges", vmin=0, vmax=max(errors.max(), 1))
+    for (row, column), count in np.ndenumerate(counts):
+        strong = errors[row, column] > 0.6 * max(errors.max(), 1)
+        weight = "bold" if row == column else "normal"
+        axis.text(
+            column, row, f"{count:,}" if count else "·", ha="center", va="center",
+            fontsize=9, fontweight=weight, color="white" if strong else "black",
+        )  # fmt: skip
+    axis.set(xticks=range(10), yticks=range(10), xlabel="taken for", ylabel="digit")
+    return figure
