@@ -1,3 +1,5 @@
+"""`python -m mnist_code` runs the command line."""
+
 import sys
 
 from mnist_code.cli import main

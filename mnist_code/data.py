@@ -147,7 +147,7 @@ def _kept_arrays(name: str) -> dict[str, np.ndarray]:
             prepare_with_tfds(name, data_dir(), _archives())
             arrays = read_arrays(name, data_dir())
         with write_whole(path) as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
     return arrays
 
 

@@ -20,6 +20,7 @@ def batch_accuracy(
     last batch more than the others. For a whole data set use `accuracy`.
 
     Args:
+        params: of the network.
         images: float32 from 0 to 1.
         targets: one-hot labels.
 

@@ -9,6 +9,7 @@ A network trained on such images reads only such images.
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -92,8 +93,9 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
     try:
         if os.path.getsize(path) == 0:
             raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
-        with Image.open(path) as picture:
-            picture = ImageOps.exif_transpose(picture)
+        # Pillow's remarks, on odd metadata and on great size, are of no use to who sees the answer.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as file:
+            picture: Image.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
                 values = np.asarray(picture, np.float64)
                 picture = Image.fromarray((255 * values / max(values.max(), 1)).astype(np.uint8))
@@ -101,8 +103,12 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
             paper = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(paper, picture).convert("L")
             picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-    except OSError as error:  # UnidentifiedImageError and truncated files are OSErrors too
-        reason = error.strerror.lower() if error.strerror else "it is no image, or damaged"
+    except ImageError:
+        raise
+    except Exception as error:  # damage makes Pillow raise OSError, SyntaxError, ValueError, ...
+        reason = (
+            getattr(error, "strerror", None) or "it is no image, damaged, or too large"
+        ).lower()
         raise ImageError(
             f"Cannot read {path}: {reason}. Give a PNG or JPEG of one digit."
         ) from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from mnist_code.config import LAYER_SIZES
@@ -48,7 +47,7 @@ def init_network_params(
     return [init_layer(*layer) for layer in zip(keys, sizes[:-1], sizes[1:], strict=True)]
 
 
-def predict(params: Params, image: Float[Array, "pixels"]) -> Float[Array, "classes"]:
+def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:
     """Apply the network to one image.
 
     Swish (Ramachandran, Zoph and Le, "Searching for activation functions", 2017) follows every
@@ -66,6 +65,7 @@ def predict(params: Params, image: Float[Array, "pixels"]) -> Float[Array, "clas
         TypeError: the image has not as many entries as the first layer takes.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> params = init_network_params(jax.random.key(0))
         >>> predict(params, jnp.zeros(784)).shape
         (10,)
@@ -88,6 +88,7 @@ Returns:
     Logits, (batch, 10).
 
 Example:
+    >>> import jax.numpy as jnp
     >>> params = init_network_params(jax.random.key(0))
     >>> batched_predict(params, jnp.zeros((32, 784))).shape
     (32, 10)

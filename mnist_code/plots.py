@@ -1,4 +1,7 @@
-"""Figures, all in one style. Each function returns a matplotlib `Figure`."""
+"""Figures, all in one style. Each function returns a matplotlib `Figure`.
+
+The style is the file `book.mplstyle` beside this module: `plt.style.use("mnist_code.book")`.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +16,10 @@ from matplotlib.figure import Figure
 from mnist_code.training import Epoch
 
 WIDTH = 7.2  # inches: the width of the book's text column
-# Okabe and Ito's colors, told apart by readers of any color vision; dark enough on white.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
-MARKERS = ("o", "s", "^", "D", "v")  # never color alone
-STYLE = {
-    "axes.edgecolor": "#444444",
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.prop_cycle": plt.cycler(color=COLORS, marker=MARKERS),
-    "axes.titlesize": "medium",
-    "figure.dpi": 100,
-    "figure.facecolor": "white",  # a card that stays legible on a dark page
-    "font.size": 11,
-    "grid.alpha": 0.25,
-    "image.cmap": "gray",
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 4,
-    "savefig.dpi": 200,
-}
+in_book_style = plt.style.context("mnist_code.book")
 
 
+@in_book_style
 def new_figure(
     rows: int = 1, columns: int = 1, height: float = 3.4, **options
 ) -> tuple[Figure, np.ndarray]:
@@ -43,6 +28,8 @@ def new_figure(
     The figure is closed for pyplot: nothing piles up, and a notebook shows it once.
 
     Args:
+        rows: axes above each other.
+        columns: axes side by side.
         height: inches.
         options: passed on to `plt.subplots`.
 
@@ -51,11 +38,8 @@ def new_figure(
         >>> axes.shape
         (1, 2)
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            rows, columns, figsize=(WIDTH, height), squeeze=False, layout="constrained", **options
-        )
-        plt.close(figure)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
+    plt.close(figure)
     return figure, axes
 
 
@@ -66,6 +50,32 @@ def show_image(axes: Axes, image: UInt8[np.ndarray, "28 28 1"], title: str = "")
     axes.axis("off")
 
 
+@in_book_style
+def pixel_values(image: UInt8[np.ndarray, "28 28 1"], rows: slice, columns: slice) -> Figure:
+    """A part of an image, enlarged, with the number of each pixel written on it.
+
+    Args:
+        image: uint8, 0 to 255.
+        rows: which rows to show.
+        columns: which columns to show.
+
+    Example:
+        >>> image = np.zeros((28, 28, 1), np.uint8)
+        >>> len(pixel_values(image, slice(0, 2), slice(0, 3)).axes[0].texts)
+        6
+    """
+    part = image[rows, columns, 0]
+    figure, axes = new_figure(height=5.4)
+    axis = axes[0, 0]
+    axis.imshow(part, vmin=0, vmax=255)
+    axis.axis("off")
+    for (row, column), value in np.ndenumerate(part):
+        color = "black" if value > 127 else "white"
+        axis.text(column, row, str(value), ha="center", va="center", color=color)
+    return figure
+
+
+@in_book_style
 def sample_grid(
     images: UInt8[np.ndarray, "n 28 28 1"],
     labels: Int[np.ndarray, " n"],
@@ -92,11 +102,12 @@ def sample_grid(
     for index, (cell, image) in enumerate(zip(axes.flat, images, strict=False)):
         title = str(labels[index])
         if predicted is not None and predicted[index] != labels[index]:
-            title = f"{labels[index]}, taken for {predicted[index]}"
+            title = f"{labels[index]} read as {predicted[index]}"
         show_image(cell, image, title)
     return figure
 
 
+@in_book_style
 def curves(history: Sequence[Epoch]) -> Figure:
     """Loss and accuracy over the epochs of a training run.
 
@@ -118,6 +129,7 @@ def curves(history: Sequence[Epoch]) -> Figure:
     return figure
 
 
+@in_book_style
 def confusion(counts: Int[np.ndarray, "10 10"]) -> Figure:
     """A confusion matrix: a row for each digit, a column for what it was taken for.
 

@@ -57,13 +57,13 @@ def _silent_stderr():
 def host_answers(seconds: float = PROBE_SECONDS) -> bool:
     """Whether the host that TensorFlow Datasets downloads MNIST from answers in time."""
     import requests
-    from tensorflow_datasets.image_classification.mnist import MNIST as Builder
+    from tensorflow_datasets.image_classification.mnist import MNIST
 
     answers = []
 
     def ask():
         with contextlib.suppress(requests.RequestException):
-            requests.head(Builder.URL, timeout=seconds)
+            requests.head(MNIST.URL, timeout=seconds)
             answers.append(True)
 
     # In a thread, since a name look-up without a network can hang far beyond any timeout.
@@ -91,9 +91,8 @@ def check_archives(folder: Path) -> None:
             ) from None
         if found != known.checksum:
             raise DataError(
-                f"{path} is damaged: it has {path.stat().st_size:,} bytes with SHA-256 sum "
-                f"{found[:8]}…, where MNIST's has {int(known.size):,} bytes with {known.checksum[:8]}…"
-                " Copy it anew."
+                f"{path} is damaged: it has {path.stat().st_size:,} bytes and the SHA-256 sum "
+                f"{found[:8]}…, not {int(known.size):,} and {known.checksum[:8]}…. Copy it anew."
             )
 
 
@@ -147,7 +146,8 @@ def read_arrays(name: str, data_dir: Path) -> dict[str, np.ndarray]:
     """Read a prepared data set whole, in the order in which TensorFlow Datasets keeps it.
 
     Returns:
-        `train_images`, `test_images` (n, 28, 28, 1) uint8; `train_labels`, `test_labels` (n,) int32.
+        `train_images`, `test_images` (n, 28, 28, 1), uint8; `train_labels`, `test_labels` (n,),
+        int32.
 
     Raises:
         DataError: the prepared files are damaged.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
@@ -45,7 +44,7 @@ def load_params(path: str | os.PathLike[str]) -> Params:
             other names, shapes, dtypes, or a number that is not finite.
 
     Example:
-        >>> import tempfile
+        >>> import jax, tempfile
         >>> from mnist_code.model import init_network_params
         >>> path = Path(tempfile.mkdtemp(), "params.safetensors")
         >>> save_params(path, init_network_params(jax.random.key(0)))
@@ -62,8 +61,8 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         arrays = load(Path(path).read_bytes())
     except OSError as error:
         raise refuse((error.strerror or str(error)).lower()) from None
-    except SafetensorError:
-        raise refuse("it is no safetensors file, or damaged") from None
+    except (SafetensorError, KeyError):  # KeyError: a dtype that NumPy lacks
+        raise refuse("it is no safetensors file, damaged, or of an unknown dtype") from None
 
     names = [f"layer_{layer}.{kind}" for layer in range(len(arrays) // 2) for kind in KINDS]
     if not names or set(names) != set(arrays):
@@ -71,8 +70,8 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     size_in = LAYER_SIZES[0]
     for name in names:
         array = arrays[name]
-        expected = (len(array), size_in) if name.endswith("weights") else (size_in,)
-        if array.ndim < 1 or array.shape != expected or array.dtype != np.float32:
+        expected = (*array.shape[:1], size_in) if name.endswith("weights") else (size_in,)
+        if array.shape != expected or array.dtype != np.float32:
             raise refuse(f"{name} is {array.dtype} of shape {array.shape}, which does not fit")
         if not np.isfinite(array).all():
             raise refuse(f"{name} holds a value that is not a finite number")

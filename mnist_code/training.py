@@ -31,6 +31,7 @@ def loss(
     scores ln 10 = 2.303; a perfect one 0.
 
     Args:
+        params: of the network.
         images: float32 from 0 to 1.
         targets: one-hot labels.
 
@@ -67,6 +68,7 @@ def update(
     """One step of gradient descent: every parameter moves against its gradient.
 
     Args:
+        params: of the network.
         images: float32 from 0 to 1.
         targets: one-hot labels.
         learning_rate: step size, above 0.
@@ -101,6 +103,9 @@ def train_epoch(
         params: given away (donated): use the returned ones from then on.
         images: float32 from 0 to 1, `batch_size` of them or more.
         labels: 0 to 9.
+        key: decides the order.
+        learning_rate: step size, above 0.
+        batch_size: images in one update.
 
     Returns:
         The new parameters, and the mean loss (nats) of the batches as they were met.
