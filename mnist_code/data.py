@@ -90,6 +90,7 @@ def prepare(dataset: str | None = None) -> str:
     """
     name, why = _choose(dataset, prepared_file("mnist", data_dir()).exists)
     _prepare(name)
+    import_tfds()  # makes the name "digits" known to it
     print(_line(name, *EXAMPLES[name], why))
     return name
 
@@ -152,13 +153,14 @@ def _kept_arrays(name: str) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray] | None:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}  # zip checks a sum for each array
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return None  # damaged: it will be made anew
+    """The arrays of a file that is whole; None, so that it is made anew, if it is not."""
+    with contextlib.suppress(Exception):  # damage makes zipfile and NumPy raise anything
+        with zipfile.ZipFile(path) as file:
+            whole = file.testzip() is None  # compares the sum of each array, its header included
+        if whole:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+    return None
 
 
 @contextlib.contextmanager
@@ -228,9 +230,8 @@ def pipeline(
     tfds = import_tfds()
     import tensorflow as tf
 
-    examples = tfds.load(
-        name, split=split, data_dir=data_dir(), download=False, as_supervised=True
-    ).cache()
+    # TensorFlow Datasets itself keeps small data sets in memory after the first pass.
+    examples = tfds.load(name, split=split, data_dir=data_dir(), download=False, as_supervised=True)
     if seed is not None:
         examples = examples.shuffle(len(examples), seed=seed)
 

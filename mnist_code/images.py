@@ -64,8 +64,8 @@ def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"
 
 def _find_ink(gray: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
     """How far each pixel stands out from the paper, 0 on the paper itself."""
-    edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    if gray.mean() < np.median(edge):  # dark ink on light paper
+    at_edge = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
+    if at_edge - gray.min() > gray.max() - at_edge:  # dark ink on light paper
         gray = 1.0 - gray
     # A wide opening removes every stroke and leaves the paper with its shadows.
     width = max(3, max(gray.shape) // 2)
@@ -73,12 +73,14 @@ def _find_ink(gray: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "hei
     ink = gray - ndimage.gaussian_filter(np.minimum(paper, gray), 1.0)
     if ink.max() < MIN_CONTRAST:
         raise ImageError("no digit stands out from the paper: it is almost of one color")
-    ink = np.where(ink > 0.3 * ink.max(), ink, 0.0)
-    # Specks of dust would widen the box: keep what is not tiny beside the largest stroke.
+    ink = np.where(ink > 0.15 * ink.max(), ink, 0.0)
+    # Keep the strokes, soft edges and all: a shadow is nowhere as dark as they are, and a speck of
+    # dust, which would widen the box, is tiny beside the largest.
     regions, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
-    mass = ndimage.sum(ink, regions, np.arange(1, count + 1))
-    keep = 1 + np.flatnonzero(mass > 0.05 * mass.max())
-    return np.where(np.isin(regions, keep), ink, 0.0)
+    every = np.arange(1, count + 1)
+    strokes = every[ndimage.maximum(ink, regions, every) > 0.5 * ink.max()]
+    mass = ndimage.sum(ink, regions, strokes)
+    return np.where(np.isin(regions, strokes[mass > 0.05 * mass.max()]), ink, 0.0)
 
 
 def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
