@@ -106,8 +106,9 @@ def _train(options: argparse.Namespace) -> int:
     with _lines_to(options.metrics) as metrics:
         try:
             with tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar:
-                for last in epochs(dataset, config):
-                    save_params(options.out, last.params)
+                for result in epochs(dataset, config):
+                    save_params(options.out, result.params)
+                    last = result  # only now: Ctrl-C may have come while it was being saved
                     if metrics is not None:
                         print(json.dumps(last.metrics()), file=metrics, flush=True)
                     bar.write(_epoch_line(last), file=sys.stdout)

@@ -27,7 +27,8 @@ PROBE_SECONDS = 3.0
 
 def import_tfds() -> ModuleType:
     """Import TensorFlow Datasets quietly, keep TensorFlow off the accelerator, know our digits."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":  # unset, or set by JAX: errors alone
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     with _silent_stderr():  # TensorFlow reports on its start-up there, past Python's own logging
         import tensorflow as tf
         import tensorflow_datasets as tfds
