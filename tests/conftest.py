@@ -14,6 +14,9 @@ install_import_hook(
     "mnist_code", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )
 
+# Read before any test changes the environment.
+ARCHIVES = os.environ.get("MNIST_CODE_ARCHIVES")
+
 import jax  # noqa: E402
 import pytest  # noqa: E402
 
@@ -51,10 +54,9 @@ def trained(dataset):
 @pytest.fixture(scope="session")
 def archives():
     """The folder of MNIST's archives; tests that need the real ones are skipped without it."""
-    folder = os.environ.get("MNIST_CODE_ARCHIVES")
-    if not folder:
+    if not ARCHIVES:
         pytest.skip("set MNIST_CODE_ARCHIVES to a folder with MNIST's four archives to run this")
-    return folder
+    return ARCHIVES
 
 
 @pytest.fixture
