@@ -22,6 +22,7 @@ from mnist_code.errors import DataError
 
 VERSIONS = {"mnist": "3.0.1", "digits": digits.VERSION}
 EXAMPLES = {"mnist": (60_000, 10_000), "digits": (1_440, 357)}  # for training, for testing
+MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # as TensorFlow Datasets has it
 PROBE_SECONDS = 3.0
 
 
@@ -58,13 +59,12 @@ def _silent_stderr():
 def host_answers(seconds: float = PROBE_SECONDS) -> bool:
     """Whether the host that TensorFlow Datasets downloads MNIST from answers in time."""
     import requests
-    from tensorflow_datasets.image_classification.mnist import MNIST
 
     answers = []
 
     def ask():
         with contextlib.suppress(requests.RequestException):
-            requests.head(MNIST.URL, timeout=seconds)
+            requests.head(MNIST_URL, timeout=seconds)
             answers.append(True)
 
     # In a thread, since a name look-up without a network can hang far beyond any timeout.

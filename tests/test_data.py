@@ -20,6 +20,7 @@ from mnist_code import data
 from mnist_code.data import Dataset, as_vectors, load, pipeline, prepare
 from mnist_code.digits import embedded_digits
 from mnist_code.errors import DataError, FileError
+from mnist_code.preparation import MNIST_URL, host_answers
 
 ARCHIVES = [f"{part}-ubyte.gz" for part in (
     "train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1",
@@ -476,9 +477,6 @@ requests.adapters.HTTPAdapter.send = send
 
 def test_a_host_that_hangs_is_given_up_soon(fresh, monkeypatch):
     """205 seconds of retries: a proxy here takes the connection and never answers."""
-    from mnist_code.preparation import host_answers
-
-    data.import_tfds()
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.getsockname()[1]}")
         start = time.perf_counter()
@@ -486,6 +484,12 @@ def test_a_host_that_hangs_is_given_up_soon(fresh, monkeypatch):
         assert time.perf_counter() - start < 4
         assert load("auto").name == "digits"
         assert time.perf_counter() - start < 9
+
+
+def test_the_host_that_is_asked_is_the_one_that_downloads_use():
+    """A probe of another host than the one that TensorFlow Datasets needs."""
+    assert {url.rsplit("/", 1)[0] + "/" for url in data.import_tfds().builder_cls(
+        "mnist").url_infos} == {MNIST_URL}  # fmt: skip
 
 
 def test_free_space_is_missed_in_words(fresh, python, tmp_path):

@@ -48,7 +48,7 @@ def without_paths(value):
 
 def merge_streams(outputs):
     """Join what a cell printed in several pieces, which depend on the moment."""
-    merged = []
+    merged: list = []
     for output in outputs:
         if (
             merged

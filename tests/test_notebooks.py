@@ -1,0 +1,164 @@
+"""The notebooks as files: stored outputs that nbval compares and any reader may see."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+MACHINE_PATH = re.compile(r"/(?:home|root|Users|tmp|work|usr|opt|var)/\w|[A-Z]:\\\\|site-packages")
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def path(request):
+    """One chapter after the other."""
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    """The chapter, read."""
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture
+def code(notebook):
+    """Its code cells."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(code, kind=None):
+    """All outputs of a chapter, or those of one type."""
+    return [o for cell in code for o in cell.outputs if kind in (None, o.output_type)]
+
+
+def test_there_are_chapters():
+    """A folder moved or emptied would let every other test here pass on nothing."""
+    assert len(CHAPTERS) >= 2
+
+
+def test_is_a_valid_notebook_under_one_megabyte(path, notebook):
+    """A file that Jupyter repairs on opening, or one too heavy to read on a code host."""
+    nbformat.validate(notebook)
+    assert path.stat().st_size < 1_000_000
+
+
+def test_imports_the_package(code):
+    """A chapter that goes its own way."""
+    assert any(re.search(r"^(from|import) mnist_code", cell.source, re.M) for cell in code)
+
+
+def test_was_executed_from_top_to_bottom(code):
+    """A cell run out of order or never: nbval silently skips the latter."""
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
+def test_has_outputs_and_no_standard_error(code):
+    """Stripped outputs, which nbval cannot compare; a warning that belongs to one machine."""
+    assert outputs(code)
+    assert [o.text for o in outputs(code, "stream") if o.name == "stderr"] == []
+
+
+def test_first_output_names_the_data(code):
+    """A reader who cannot tell which data set the numbers are of."""
+    assert outputs(code)[0].text.startswith("Data: mnist, ")
+
+
+def test_kernel_is_the_one_everybody_has(notebook):
+    """A kernel of somebody's environment, which others would be asked to install."""
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+def test_holds_no_path_of_a_machine(notebook):
+    """A path that betrays a machine, and differs on the next."""
+    for cell in notebook.cells:
+        texts = [cell.source]
+        for output in cell.get("outputs", []):
+            texts.append(output.get("text", ""))
+            texts += [str(v) for k, v in output.get("data", {}).items() if "image/" not in k]
+            texts += output.get("traceback", [])
+        for text in texts:
+            assert not MACHINE_PATH.search(text), text
+
+
+def test_every_figure_is_described(code):
+    """A figure that a blind reader cannot read, or that no text can refer to."""
+    for cell in code:
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            described = cell.metadata["mystnb"]
+            assert len(described["image"]["alt"]) > 40
+            assert described["figure"]["caption"].endswith(".")
+            assert described["figure"]["name"].startswith("fig-")
+
+
+def test_cells_have_ids_of_their_own(notebook):
+    """Two cells with one id, which Jupyter renames at random."""
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+def test_glue_stands_in_one_last_hidden_cell(code):
+    """A glued number that nbval would compare between data sets, or that a page would show."""
+    for cell in code[:-1]:
+        assert "glue(" not in cell.source
+    if "glue(" in code[-1].source:
+        assert set(code[-1].metadata.tags) == {"nbval-ignore-output", "remove-cell"}
+
+
+def test_every_exercise_has_a_solution(notebook):
+    """An exercise that leaves its reader alone."""
+    text = "\n".join(cell.source for cell in notebook.cells)
+    exercises = re.findall(r"\{exercise-start\}.*\n:label: (\S+)", text)
+    solutions = re.findall(r"\{solution-start\} (\S+)", text)
+    assert exercises == solutions
+    assert 3 <= len(exercises) <= 5
+    assert "check_" in text
+
+
+def test_text_types_no_measured_quantity(notebook):
+    """A measured number typed into the text, which the next run makes wrong."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"`[^`]*`|\$[^$]*\$", "", cell.source)
+            assert not re.search(r"\d (?:s|ms|µs)\b|\d\.\d+ ?%", text.replace("99.9%", "")), text
+
+
+@pytest.mark.slow
+def test_nbval_sees_an_altered_output(tmp_path):
+    """Sanitizing so much that a wrong output passes."""
+    altered = tmp_path / "chapters" / "altered.ipynb"
+    altered.parent.mkdir()
+    notebook = nbformat.read(CHAPTERS[0], as_version=4)
+    hits = 0
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "multi-label: [0 1 1]" in output.get("text", ""):
+                output.text = output.text.replace("[0 1 1]", "[0 1 0]")
+                hits += 1
+    assert hits == 1
+    nbformat.write(notebook, altered)
+    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("test_*"))
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "mnist_code").symlink_to(ROOT / "mnist_code")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--nbval",
+        "chapters",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+    ]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 1, result.stdout
+    assert re.search(r"\n1 failed, \d+ passed", result.stdout), result.stdout
