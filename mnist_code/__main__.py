@@ -4,10 +4,15 @@ import os
 import signal
 import sys
 
+from mnist_code.errors import INTERRUPTED
+
 if __name__ == "__main__":
-    # Imports take a moment. Ctrl-C then ends the program at once, as it does later in `main`.
-    usual = signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    # Imports take a moment, and some turn Ctrl-C into another error: here it ends all at once.
+    usual = signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
     from mnist_code.cli import main
 
-    signal.signal(signal.SIGINT, usual)
-    sys.exit(main())
+    try:
+        signal.signal(signal.SIGINT, usual)
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

@@ -18,7 +18,13 @@ from tqdm import tqdm
 
 from mnist_code import __version__, data
 from mnist_code.config import DATASETS, Config
-from mnist_code.errors import DivergedError, FileError, ImageError, MnistCodeError
+from mnist_code.errors import (
+    INTERRUPTED,
+    DivergedError,
+    FileError,
+    ImageError,
+    MnistCodeError,
+)
 from mnist_code.evaluation import confusion_matrix
 from mnist_code.files import check_writable
 from mnist_code.images import read_image
@@ -27,7 +33,6 @@ from mnist_code.storage import load_params, save_params
 from mnist_code.training import Epoch, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
-INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

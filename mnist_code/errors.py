@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+INTERRUPTED = 130  # the exit status that a shell expects after Ctrl-C
+
 
 class MnistCodeError(Exception):
     """The base of every error below: the command line prints it without a traceback."""
