@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    train = commands.add_parser("train", help="train the network and save its parameters")
+    train = commands.add_parser(
+        "train", help="train the network and save its parameters"
+    )
     train.set_defaults(run=_train)
     for setting in dataclasses.fields(Config):
         if help := setting.metadata.get("help"):
@@ -75,7 +77,9 @@ def _parser() -> argparse.ArgumentParser:
                 type=type(setting.default),
                 default=None if setting.name == "dataset" else setting.default,
                 choices=DATASETS if setting.name == "dataset" else None,
-                metavar=None if setting.name == "dataset" else type(setting.default).__name__,
+                metavar=None
+                if setting.name == "dataset"
+                else type(setting.default).__name__,
                 help=f"{help} (default: {setting.default})",
             )
     train.add_argument(
@@ -83,16 +87,22 @@ def _parser() -> argparse.ArgumentParser:
         help="where the parameters go, anew after each epoch (default: %(default)s)",
     )  # fmt: skip
     train.add_argument(
-        "--metrics", type=Path, metavar="FILE", help="write one JSON object a line an epoch"
+        "--metrics", type=Path, metavar="FILE", help="write one line of JSON per epoch"
     )
 
-    evaluate = commands.add_parser("evaluate", help="accuracy and confusion matrix on test images")
+    evaluate = commands.add_parser(
+        "evaluate", help="accuracy and confusion matrix on test images"
+    )
     evaluate.set_defaults(run=_evaluate)
-    evaluate.add_argument("--dataset", choices=DATASETS, help="as for train (default: auto)")
+    evaluate.add_argument(
+        "--dataset", choices=DATASETS, help="as for train (default: auto)"
+    )
 
     predict = commands.add_parser("predict", help="say which digit a picture shows")
     predict.set_defaults(run=_predict)
-    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG")
+    predict.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG"
+    )
 
     for command in (evaluate, predict):
         command.add_argument(
@@ -103,14 +113,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    settings = {f.name: getattr(options, f.name, None) for f in dataclasses.fields(Config)}
-    config = Config(**{name: value for name, value in settings.items() if value is not None})
+    settings = {
+        f.name: getattr(options, f.name, None) for f in dataclasses.fields(Config)
+    }
+    config = Config(
+        **{name: value for name, value in settings.items() if value is not None}
+    )
     check_writable(options.out)
     dataset = data.load(options.dataset)
     last: Epoch | None = None
     with _lines_to(options.metrics) as metrics:
         try:
-            with tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar:
+            with tqdm(
+                total=config.epochs, unit="epoch", disable=None, leave=False
+            ) as bar:
                 for result in epochs(dataset, config):
                     save_params(options.out, result.params)
                     last = result  # only now: Ctrl-C may have come while it was being saved
@@ -124,7 +140,10 @@ def _train(options: argparse.Namespace) -> int:
             if last is None:
                 print("No epoch was completed; nothing was saved.", file=sys.stderr)
             else:
-                print(f"{options.out} holds the parameters of epoch {last.epoch}.", file=sys.stderr)
+                print(
+                    f"{options.out} holds the parameters of epoch {last.epoch}.",
+                    file=sys.stderr,
+                )
             return INTERRUPTED if interrupted else 1
     assert last is not None  # a configuration has at least one epoch
     count = len(dataset.test_labels)
@@ -155,14 +174,18 @@ def _lines_to(path: Path | None) -> Iterator[IO[str] | None]:
             yield file
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise FileError(f"Cannot write {path}: {reason}. Choose another place.") from error
+        raise FileError(
+            f"Cannot write {path}: {reason}. Choose another place."
+        ) from error
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     params = load_params(options.params)
     dataset = data.load(options.dataset)
     images = jnp.asarray(data.as_vectors(dataset.test_images))
-    counts = np.asarray(confusion_matrix(params, images, jnp.asarray(dataset.test_labels)))
+    counts = np.asarray(
+        confusion_matrix(params, images, jnp.asarray(dataset.test_labels))
+    )
     right, total = int(counts.trace()), int(counts.sum())
     print(f"Test accuracy {right / total:.2%}: {right:,} of {total:,} right")
     print("\nHow often each digit (row) was taken for each digit (column):")

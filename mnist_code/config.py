@@ -38,10 +38,14 @@ class Config:
         ValueError: epochs must be 1 or more, not 0
     """
 
-    dataset: str = _option("auto", "auto: MNIST if it can be had, else the embedded digits")
+    dataset: str = _option(
+        "auto", "auto: MNIST if it can be had, else the embedded digits"
+    )
     epochs: int = _option(NUM_EPOCHS, "passes over the training images")
     batch_size: int = _option(BATCH_SIZE, "images in one update")
-    learning_rate: float = _option(INIT_LR, "step size of the first epoch; it decays from there")
+    learning_rate: float = _option(
+        INIT_LR, "step size of the first epoch; it decays from there"
+    )
     seed: int = _option(0, "decides the first parameters and every shuffle")
     decay_rate: float = DECAY_RATE  # the learning rate shrinks by this factor ...
     decay_steps: float = DECAY_STEPS  # ... every so many epochs
@@ -49,7 +53,9 @@ class Config:
 
     def __post_init__(self):
         if self.dataset not in DATASETS:
-            raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}")
+            raise ValueError(
+                f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}"
+            )
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
@@ -60,4 +66,6 @@ class Config:
             raise ValueError(f"seed must be from 0 to 4294967295, not {self.seed}")
         sizes = self.layer_sizes
         if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != (784, 10):
-            raise ValueError(f"layer_sizes must start with 784 and end with 10, not {sizes}")
+            raise ValueError(
+                f"layer_sizes must start with 784 and end with 10, not {sizes}"
+            )

@@ -116,7 +116,9 @@ def _choose(dataset: str | None, mnist_is_ready: Callable[[], bool]) -> tuple[st
     """
     dataset = dataset or os.environ.get("MNIST_CODE_DATASET") or "auto"
     if dataset not in DATASETS:
-        raise ValueError(f"dataset must be one of {', '.join(DATASETS)}, not {dataset!r}")
+        raise ValueError(
+            f"dataset must be one of {', '.join(DATASETS)}, not {dataset!r}"
+        )
     if dataset == "digits":
         return "digits", ""
     if not mnist_is_ready():
@@ -154,9 +156,13 @@ def _kept_arrays(name: str) -> dict[str, np.ndarray]:
 
 def _read_npz(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a file that is whole; None, so that it is made anew, if it is not."""
-    with contextlib.suppress(Exception):  # damage makes zipfile and NumPy raise anything
+    with contextlib.suppress(
+        Exception
+    ):  # damage makes zipfile and NumPy raise anything
         with zipfile.ZipFile(path) as file:
-            whole = file.testzip() is None  # compares the sum of each array, its header included
+            whole = (
+                file.testzip() is None
+            )  # compares the sum of each array, its header included
         if whole:
             with np.load(path, allow_pickle=False) as arrays:
                 return dict(arrays)
@@ -176,7 +182,10 @@ def _only_one_process() -> Iterator[None]:
             lock.acquire(timeout=2)
         except Timeout:
             if sys.stderr.isatty():
-                print("Waiting for another process that prepares the data", file=sys.stderr)
+                print(
+                    "Waiting for another process that prepares the data",
+                    file=sys.stderr,
+                )
             lock.acquire()
     except OSError as error:
         raise FileError(
@@ -196,7 +205,7 @@ def as_vectors(images: UInt8[np.ndarray, "n 28 28 1"]) -> Float[np.ndarray, "n 7
         images: 0 to 255.
 
     Returns:
-        float32, 0 to 1, one row an image.
+        float32, 0 to 1, one row per image.
 
     Example:
         >>> white = np.full((2, 28, 28, 1), 255, np.uint8)
@@ -231,7 +240,9 @@ def pipeline(
     import tensorflow as tf
 
     # TensorFlow Datasets itself keeps small data sets in memory after the first pass.
-    examples = tfds.load(name, split=split, data_dir=data_dir(), download=False, as_supervised=True)
+    examples = tfds.load(
+        name, split=split, data_dir=data_dir(), download=False, as_supervised=True
+    )
     if seed is not None:
         examples = examples.shuffle(len(examples), seed=seed)
 

@@ -11,8 +11,12 @@ import numpy as np
 
 from mnist_code.images import fit_box
 
-VERSION = "1.0.0"  # raise it when the arrays change: prepared copies are kept by version
-TEST_EXAMPLES = 357  # leaves 1,440 = 45 · 32 for training; like MNIST's 10,000, no multiple of 32
+VERSION = (
+    "1.0.0"  # raise it when the arrays change: prepared copies are kept by version
+)
+TEST_EXAMPLES = (
+    357  # leaves 1,440 = 45 · 32 for training; like MNIST's 10,000, no multiple of 32
+)
 
 
 def embedded_digits() -> dict[str, np.ndarray]:

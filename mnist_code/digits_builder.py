@@ -33,7 +33,9 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager):
         arrays = embedded_digits()
-        return {split: self._generate_examples(arrays, split) for split in ("train", "test")}
+        return {
+            split: self._generate_examples(arrays, split) for split in ("train", "test")
+        }
 
     def _generate_examples(self, arrays, split):
         images, labels = arrays[f"{split}_images"], arrays[f"{split}_labels"]

@@ -42,10 +42,14 @@ def predicted_labels(params: Params, images: Float[Array, "n 784"]) -> Int[Array
         >>> predicted_labels(params, jnp.zeros((4, 784))).tolist()
         [3, 3, 3, 3]
     """
-    return jax.lax.map(lambda image: jnp.argmax(predict(params, image)), images, batch_size=CHUNK)
+    return jax.lax.map(
+        lambda image: jnp.argmax(predict(params, image)), images, batch_size=CHUNK
+    )
 
 
-def accuracy(params: Params, images: Float[Array, "n 784"], labels: Int[Array, " n"]) -> float:
+def accuracy(
+    params: Params, images: Float[Array, "n 784"], labels: Int[Array, " n"]
+) -> float:
     """The part of all images that is classified right: counted, then divided once.
 
     Example:

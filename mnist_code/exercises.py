@@ -29,7 +29,9 @@ def check_accuracy(accuracy: Callable) -> None:
         assert isinstance(result, float), (
             f"It should return a Python float, and returns {type(result).__name__}: use float(...)."
         )
-        assert 0 <= result <= 1, f"It should return a part from 0 to 1, and returns {result}."
+        assert 0 <= result <= 1, (
+            f"It should return a part from 0 to 1, and returns {result}."
+        )
         assert abs(result - expected) < 1e-6, (
             f"Where {case}, it should return {expected}, and returns {result}."
         )
@@ -68,16 +70,24 @@ def check_batches(batches: Callable[..., Iterable]) -> None:
         assert x.shape == (len(y), 784), (
             f"A batch of {len(y)} labels needs images of shape ({len(y)}, 784), not {x.shape}."
         )
-        assert (x[:, 0] == y).all(), "Images and labels come apart: use one order for both."
+        assert (x[:, 0] == y).all(), (
+            "Images and labels come apart: use one order for both."
+        )
     order = np.concatenate([y for _, y in first])
-    assert sorted(order) == list(labels), "Each example should come exactly once in a pass."
-    assert (order != labels).any(), "The examples come in their old order: shuffle them."
+    assert sorted(order) == list(labels), (
+        "Each example should come exactly once in a pass."
+    )
+    assert (order != labels).any(), (
+        "The examples come in their old order: shuffle them."
+    )
     again = np.concatenate([y for _, y in one_pass(0)])
     assert (order == again).all(), (
         "The same seed should give the same order: draw it from `rng`, and from nothing else."
     )
     other = np.concatenate([y for _, y in one_pass(1)])
-    assert (order != other).any(), "Another seed should give another order: draw it from `rng`."
+    assert (order != other).any(), (
+        "Another seed should give another order: draw it from `rng`."
+    )
     _praise("check_batches")
 
 

@@ -14,7 +14,9 @@ from mnist_code.errors import FileError
 
 def _cannot_write(path: Path, error: OSError) -> FileError:
     reason = (error.strerror or str(error)).lower()
-    return FileError(f"Cannot write {path}: {reason}. Free some space or choose another place.")
+    return FileError(
+        f"Cannot write {path}: {reason}. Free some space or choose another place."
+    )
 
 
 @contextlib.contextmanager
@@ -44,7 +46,9 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # temporary files are private; this one is no longer temporary
+        temporary.chmod(
+            0o644
+        )  # temporary files are private; this one is no longer temporary
         temporary.replace(path)
     except BaseException as error:
         if temporary is not None:
@@ -62,7 +66,9 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     if path.is_dir():
-        raise FileError(f"Cannot write {path}: it is a folder. Give the name of a file.")
+        raise FileError(
+            f"Cannot write {path}: it is a folder. Give the name of a file."
+        )
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent):
             pass

@@ -50,7 +50,9 @@ def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     picture = Image.fromarray((ink / ink.max()).astype(np.float32))
-    small = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).clip(0)
+    small = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).clip(
+        0
+    )
     small = small / small.max()
 
     row, column = ndimage.center_of_mass(small)
@@ -62,7 +64,9 @@ def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"
     return image
 
 
-def _find_ink(gray: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
+def _find_ink(
+    gray: Float[np.ndarray, "height width"],
+) -> Float[np.ndarray, "height width"]:
     """How far each pixel stands out from the paper, 0 on the paper itself."""
     at_edge = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
     if at_edge - gray.min() > gray.max() - at_edge:  # dark ink on light paper
@@ -72,7 +76,9 @@ def _find_ink(gray: Float[np.ndarray, "height width"]) -> Float[np.ndarray, "hei
     paper = ndimage.grey_opening(gray, size=(width, width), mode="nearest")
     ink = gray - ndimage.gaussian_filter(np.minimum(paper, gray), 1.0)
     if ink.max() < MIN_CONTRAST:
-        raise ImageError("no digit stands out from the paper: it is almost of one color")
+        raise ImageError(
+            "no digit stands out from the paper: it is almost of one color"
+        )
     ink = np.where(ink > 0.15 * ink.max(), ink, 0.0)
     # Keep the strokes, soft edges and all: a shadow is nowhere as dark as they are, and a speck of
     # dust, which would widen the box, is tiny beside the largest.
@@ -100,14 +106,18 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
             picture: Image.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
                 values = np.asarray(picture, np.float64)
-                picture = Image.fromarray((255 * values / max(values.max(), 1)).astype(np.uint8))
+                picture = Image.fromarray(
+                    (255 * values / max(values.max(), 1)).astype(np.uint8)
+                )
             picture = picture.convert("RGBA")
             paper = Image.new("RGBA", picture.size, "white")
             picture = Image.alpha_composite(paper, picture).convert("L")
             picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
     except ImageError:
         raise
-    except Exception as error:  # damage makes Pillow raise OSError, SyntaxError, ValueError, ...
+    except (
+        Exception
+    ) as error:  # damage makes Pillow raise OSError, SyntaxError, ValueError, ...
         reason = (
             getattr(error, "strerror", None) or "it is no image, damaged, or too large"
         ).lower()

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from mnist_code.config import LAYER_SIZES
 
-# One (weights, biases) pair a layer. Weights are [out, in], so a layer is `weights @ x + biases`.
+# One (weights, biases) pair per layer. Weights are [out, in], so a layer is `weights @ x + biases`.
 Params = list[tuple[Float[Array, "_out _in"], Float[Array, " _out"]]]
 
 INIT_SCALE = 0.01
@@ -26,7 +26,7 @@ def init_network_params(
         scale: standard deviation of weights and biases.
 
     Returns:
-        A list of (weights, biases), float32 of shapes (out, in) and (out,).
+        A list of (weights, biases), one pair per layer, float32 of shapes (out, in) and (out,).
 
     Example:
         >>> params = init_network_params(jax.random.key(0))
@@ -44,7 +44,9 @@ def init_network_params(
         )
 
     keys = jax.random.split(key, len(sizes) - 1)
-    return [init_layer(*layer) for layer in zip(keys, sizes[:-1], sizes[1:], strict=True)]
+    return [
+        init_layer(*layer) for layer in zip(keys, sizes[:-1], sizes[1:], strict=True)
+    ]
 
 
 def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:
@@ -58,7 +60,7 @@ def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " cl
         image: one flattened image, float32 from 0 to 1.
 
     Returns:
-        Logits: one unnormalized score a class, the largest for the likeliest. `jax.nn.softmax`
+        Logits: one unnormalized score per class, the largest for the likeliest. `jax.nn.softmax`
         turns them into probabilities.
 
     Raises:

@@ -38,12 +38,16 @@ def new_figure(
         >>> axes.shape
         (1, 2)
     """
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, height), squeeze=False, **options)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, height), squeeze=False, **options
+    )
     plt.close(figure)
     return figure, axes
 
 
-def show_image(axes: Axes, image: UInt8[np.ndarray, "28 28 1"], title: str = "") -> None:
+def show_image(
+    axes: Axes, image: UInt8[np.ndarray, "28 28 1"], title: str = ""
+) -> None:
     """Draw one image, black to white, without axes."""
     axes.imshow(np.asarray(image)[..., 0], cmap="gray", interpolation="nearest")
     axes.set_title(title)
@@ -51,7 +55,9 @@ def show_image(axes: Axes, image: UInt8[np.ndarray, "28 28 1"], title: str = "")
 
 
 @in_book_style
-def pixel_values(image: UInt8[np.ndarray, "28 28 1"], rows: slice, columns: slice) -> Figure:
+def pixel_values(
+    image: UInt8[np.ndarray, "28 28 1"], rows: slice, columns: slice
+) -> Figure:
     """A part of an image, enlarged, with the number of each pixel written on it.
 
     Args:
@@ -118,9 +124,11 @@ def curves(history: Sequence[Epoch]) -> Figure:
     figure, axes = new_figure(1, 2)
     left, right = axes[0]
     left.plot(epochs, [result.train_loss for result in history])
-    left.set(title="Training loss", xlabel="epoch", ylabel="nats an image")
+    left.set(title="Training loss", xlabel="epoch", ylabel="nats per image")
     left.set_ylim(bottom=0)
-    right.plot(epochs, [100 * result.train_accuracy for result in history], label="training")
+    right.plot(
+        epochs, [100 * result.train_accuracy for result in history], label="training"
+    )
     right.plot(epochs, [100 * result.test_accuracy for result in history], label="test")
     right.set(title="Accuracy", xlabel="epoch", ylabel="% right")
     right.legend()

@@ -62,17 +62,27 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     except OSError as error:
         raise refuse((error.strerror or str(error)).lower()) from None
     except (SafetensorError, KeyError):  # KeyError: a dtype that NumPy lacks
-        raise refuse("it is no safetensors file, damaged, or of an unknown dtype") from None
+        raise refuse(
+            "it is no safetensors file, damaged, or of an unknown dtype"
+        ) from None
 
-    names = [f"layer_{layer}.{kind}" for layer in range(len(arrays) // 2) for kind in KINDS]
+    names = [
+        f"layer_{layer}.{kind}" for layer in range(len(arrays) // 2) for kind in KINDS
+    ]
     if not names or set(names) != set(arrays):
-        raise refuse(f"it holds {', '.join(sorted(arrays)) or 'nothing'}, not layers in order")
+        raise refuse(
+            f"it holds {', '.join(sorted(arrays)) or 'nothing'}, not layers in order"
+        )
     size_in = LAYER_SIZES[0]
     for name in names:
         array = arrays[name]
-        expected = (*array.shape[:1], size_in) if name.endswith("weights") else (size_in,)
+        expected = (
+            (*array.shape[:1], size_in) if name.endswith("weights") else (size_in,)
+        )
         if array.shape != expected or array.dtype != np.float32:
-            raise refuse(f"{name} is {array.dtype} of shape {array.shape}, which does not fit")
+            raise refuse(
+                f"{name} is {array.dtype} of shape {array.shape}, which does not fit"
+            )
         if not np.isfinite(array).all():
             raise refuse(f"{name} holds a value that is not a finite number")
         size_in = len(array)

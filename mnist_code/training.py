@@ -135,7 +135,9 @@ class Epoch(NamedTuple):
 
     def metrics(self) -> dict[str, float]:
         """All numbers, without the parameters: one line of a metrics file."""
-        return {name: value for name, value in self._asdict().items() if name != "params"}
+        return {
+            name: value for name, value in self._asdict().items() if name != "params"
+        }
 
 
 def epochs(dataset: Dataset, config: Config) -> Iterator[Epoch]:
@@ -153,14 +155,22 @@ def epochs(dataset: Dataset, config: Config) -> Iterator[Epoch]:
             f"batch_size must be at most the {size:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
-    train = jnp.asarray(as_vectors(dataset.train_images)), jnp.asarray(dataset.train_labels)
-    test = jnp.asarray(as_vectors(dataset.test_images)), jnp.asarray(dataset.test_labels)
+    train = (
+        jnp.asarray(as_vectors(dataset.train_images)),
+        jnp.asarray(dataset.train_labels),
+    )
+    test = (
+        jnp.asarray(as_vectors(dataset.test_images)),
+        jnp.asarray(dataset.test_labels),
+    )
 
     init_key, shuffle_key = jax.random.split(jax.random.key(config.seed))
     params = init_network_params(init_key, config.layer_sizes)
     for epoch in range(config.epochs):
         start = time.perf_counter()
-        rate = learning_rate(epoch, config.learning_rate, config.decay_rate, config.decay_steps)
+        rate = learning_rate(
+            epoch, config.learning_rate, config.decay_rate, config.decay_steps
+        )
         key = jax.random.fold_in(shuffle_key, epoch)
         # A copy is donated, since the caller may still hold what was yielded.
         new_params, train_loss = train_epoch(
@@ -175,7 +185,10 @@ def epochs(dataset: Dataset, config: Config) -> Iterator[Epoch]:
                 f"Try a learning rate below {config.learning_rate:g}."
             )
         params = new_params
-        train_accuracy, test_accuracy = accuracy(params, *train), accuracy(params, *test)
+        train_accuracy, test_accuracy = (
+            accuracy(params, *train),
+            accuracy(params, *test),
+        )
         yield Epoch(
             epoch,
             params,

@@ -55,17 +55,25 @@ def trained(dataset):
 def archives():
     """The folder of MNIST's archives; tests that need the real ones are skipped without it."""
     if not ARCHIVES:
-        pytest.skip("set MNIST_CODE_ARCHIVES to a folder with MNIST's four archives to run this")
+        pytest.skip(
+            "set MNIST_CODE_ARCHIVES to a folder with MNIST's four archives to run this"
+        )
     return ARCHIVES
 
 
 @pytest.fixture
 def lonely(tmp_path):
     """An environment with an empty data folder, no archives, and a network that answers nobody."""
-    known = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    known = {
+        name: value for name, value in os.environ.items() if "proxy" not in name.lower()
+    }
     known.pop("MNIST_CODE_ARCHIVES", None)
     known.pop("MNIST_CODE_DATASET", None)
-    return {**known, "TFDS_DATA_DIR": str(tmp_path / "data"), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    return {
+        **known,
+        "TFDS_DATA_DIR": str(tmp_path / "data"),
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
 
 
 @pytest.fixture
@@ -75,7 +83,10 @@ def python(tmp_path):
     def run(*arguments, timeout=120, **options):
         options = {"cwd": tmp_path, "capture_output": True, "text": True, **options}
         return subprocess.run(
-            [sys.executable, *map(str, arguments)], timeout=timeout, check=False, **options
+            [sys.executable, *map(str, arguments)],
+            timeout=timeout,
+            check=False,
+            **options,
         )
 
     return run

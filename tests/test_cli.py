@@ -72,23 +72,31 @@ def test_train_saves_what_fit_would(capsys, dataset, tmp_path):
     """An option that is not passed on; parameters of another epoch than the last."""
     options = {"epochs": 3, "batch-size": 48, "learning-rate": 0.5, "seed": 7}
     options |= {"out": "out", "metrics": "metrics"}
-    assert main(["train", *(f"--{name}={value}" for name, value in options.items())]) == 0
+    assert (
+        main(["train", *(f"--{name}={value}" for name, value in options.items())]) == 0
+    )
     captured = capsys.readouterr()
     config = Config(epochs=3, batch_size=48, learning_rate=0.5, seed=7)
     expected, history = fit(dataset, config)
     assert same(load_params("out"), expected)
 
-    lines = [json.loads(line) for line in (tmp_path / "metrics").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "metrics").read_text().splitlines()
+    ]
     assert [list(line) for line in lines] == [FIELDS] * 3
     for line, epoch in zip(lines, history, strict=True):
-        assert [line[name] for name in FIELDS[:4]] == [getattr(epoch, name) for name in FIELDS[:4]]
+        assert [line[name] for name in FIELDS[:4]] == [
+            getattr(epoch, name) for name in FIELDS[:4]
+        ]
         assert line["train_seconds"] > 0
         assert line["evaluate_seconds"] > 0
 
     assert len(re.findall(r"^epoch +\d  loss", captured.out, re.MULTILINE)) == 3
     *_, summary = captured.out.splitlines()
     right = round(history[-1].test_accuracy * 357)
-    assert re.search(rf"{right} of 357 right\. 407,050 parameters saved in out", summary)
+    assert re.search(
+        rf"{right} of 357 right\. 407,050 parameters saved in out", summary
+    )
     assert captured.err == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics", "out"]
 
@@ -124,7 +132,9 @@ def test_evaluate_prints_accuracy_and_confusion(capsys, dataset, trained, params
     """Other numbers than those of the network."""
     assert main(["evaluate", "--params", str(params_file)]) == 0
     _, accuracy, _, _, header, *rows = capsys.readouterr().out.splitlines()
-    table = [[0 if cell == "·" else int(cell) for cell in row.split()[1:]] for row in rows]
+    table = [
+        [0 if cell == "·" else int(cell) for cell in row.split()[1:]] for row in rows
+    ]
     assert header.split() == ["digit", *"0123456789"]
     assert [sum(row) for row in table] == np.bincount(dataset.test_labels).tolist()
     right = sum(row[digit] for digit, row in enumerate(table))
@@ -137,12 +147,19 @@ def test_predict_answers_for_each_picture(capsys, dataset, params_file, tmp_path
     paths = []
     for index in range(12):
         paths.append(str(tmp_path / f"{index}.png"))
-        Image.fromarray(dataset.test_images[index, ..., 0]).resize((90, 90)).save(paths[-1])
+        Image.fromarray(dataset.test_images[index, ..., 0]).resize((90, 90)).save(
+            paths[-1]
+        )
     assert main(["predict", "--params", str(params_file), *paths]) == 0
     lines = capsys.readouterr().out.splitlines()
-    found = [re.fullmatch(r"(.*): (\d) \(probability ([\d.]+)%\)", line).groups() for line in lines]
+    found = [
+        re.fullmatch(r"(.*): (\d) \(probability ([\d.]+)%\)", line).groups()
+        for line in lines
+    ]
     assert [path for path, _, _ in found] == paths
-    right = sum(int(label) == dataset.test_labels[i] for i, (_, label, _) in enumerate(found))
+    right = sum(
+        int(label) == dataset.test_labels[i] for i, (_, label, _) in enumerate(found)
+    )
     assert right >= 10
     assert all(10 <= float(probability) <= 100 for _, _, probability in found)
 
@@ -161,7 +178,9 @@ def test_a_bad_picture_does_not_hide_the_good(capsys, params_file, picture, tmp_
 
 def test_the_module_runs_as_a_program(python, params_file, picture):
     """A `python -m mnist_code` that does nothing, or whose exit status is lost."""
-    result = python("-m", "mnist_code", "predict", "--params", params_file, picture, "missing.png")
+    result = python(
+        "-m", "mnist_code", "predict", "--params", params_file, picture, "missing.png"
+    )
     assert result.returncode == 1
     assert re.search(r"digit\.png: \d \(probability", result.stdout)
     one_sentence(result.stderr)
@@ -214,7 +233,9 @@ def test_a_place_that_cannot_be_written_fails_before_training(
     """The end of an hour of training, with nowhere to put it."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(training, "train_epoch", lambda *_: pytest.fail("it was trained"))
+    monkeypatch.setattr(
+        training, "train_epoch", lambda *_: pytest.fail("it was trained")
+    )
     assert main(["train", option, place]) == 1
     error = one_sentence(capsys.readouterr().err)
     assert error.startswith(f"error: Cannot write {place}: ")
@@ -270,7 +291,9 @@ def test_a_rate_too_large_writes_nothing(capsys, tmp_path):
     assert (tmp_path / "metrics").read_text() == ""
 
 
-def test_divergence_keeps_the_last_good_parameters(capsys, dataset, tmp_path, monkeypatch):
+def test_divergence_keeps_the_last_good_parameters(
+    capsys, dataset, tmp_path, monkeypatch
+):
     """The last good epoch lost, or said to be another."""
     good, _ = fit(dataset, Config(epochs=2))
     rates = [1.0, 0.95**0.2, 1e30]
@@ -321,19 +344,27 @@ def test_ctrl_c_keeps_the_last_whole_epoch(start, dataset, tmp_path):
     out, error = process.stdout.read(), process.stderr.read()
     assert process.wait() == 130
     (told,) = re.fullmatch(
-        r"interrupted\nparams.safetensors holds the parameters of epoch (\d+)\.\n", error
+        r"interrupted\nparams.safetensors holds the parameters of epoch (\d+)\.\n",
+        error,
     ).groups()
     reported = [2, *map(int, re.findall(r"^epoch +(\d+)", out, re.MULTILINE))]
-    assert int(told) - reported[-1] in (0, 1)  # the signal may come between saving and telling
+    assert int(told) - reported[-1] in (
+        0,
+        1,
+    )  # the signal may come between saving and telling
     *_, last = epochs(dataset, Config(epochs=int(told) + 1))
     assert same(load_params("params.safetensors"), last.params)
     assert [path.name for path in tmp_path.iterdir()] == ["params.safetensors"]
 
 
-@pytest.mark.parametrize("imported", ["numpy\n", "jax\n", "mnist_code.data\n", "mnist_code.cli\n"])
+@pytest.mark.parametrize(
+    "imported", ["numpy\n", "jax\n", "mnist_code.data\n", "mnist_code.cli\n"]
+)
 def test_ctrl_c_before_any_epoch(start, imported, tmp_path):
     """A traceback from an import, or a file of untrained parameters."""
-    process = start("-X", "importtime", "-m", "mnist_code", "train", "--epochs", "100000")
+    process = start(
+        "-X", "importtime", "-m", "mnist_code", "train", "--epochs", "100000"
+    )
     assert line_with(f" {imported}", process.stderr)
     process.send_signal(signal.SIGINT)
     assert "Traceback" not in process.stderr.read()
@@ -370,7 +401,9 @@ def test_a_full_disk_leaves_the_old_file(python, tmp_path):
     )
     result = python("-c", program)
     assert result.returncode == 1
-    assert "Cannot write params.safetensors: file too large" in one_sentence(result.stderr)
+    assert "Cannot write params.safetensors: file too large" in one_sentence(
+        result.stderr
+    )
     assert (tmp_path / "params.safetensors").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["params.safetensors"]
 
@@ -378,7 +411,9 @@ def test_a_full_disk_leaves_the_old_file(python, tmp_path):
 def test_metrics_on_a_full_disk_are_told(capsys, tmp_path):
     """A traceback from the file that is closed."""
     assert main(["train", "--epochs", "1", "--metrics", "/dev/full"]) == 1
-    assert "Cannot write /dev/full: no space left" in one_sentence(capsys.readouterr().err)
+    assert "Cannot write /dev/full: no space left" in one_sentence(
+        capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("host", ["refuses", "hangs"])

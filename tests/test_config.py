@@ -40,7 +40,14 @@ def test_it_cannot_be_changed():
         "decay_rate": [0.0, -0.5, math.nan, math.inf],
         "decay_steps": [0.0, -5.0, math.nan],
         "seed": [-1, 2**32],
-        "layer_sizes": [(), (784,), (784, 0, 10), (10, 784), (784, 512, 11), (3072, 10)],
+        "layer_sizes": [
+            (),
+            (784,),
+            (784, 0, 10),
+            (10, 784),
+            (784, 512, 11),
+            (3072, 10),
+        ],
     }.items(),
 )
 def test_a_value_out_of_range_is_named(name, values):

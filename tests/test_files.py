@@ -38,7 +38,9 @@ def test_others_may_read_the_file(old):
     assert stat.S_IMODE(old.stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt, SystemExit, OSError])
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError, KeyboardInterrupt, SystemExit, OSError]
+)
 def test_an_error_leaves_the_old_file(old, error):
     """A half-written file that takes the name, or a temporary one that stays."""
     expected = FileError if error is OSError else error
@@ -56,7 +58,9 @@ def test_a_kill_leaves_the_old_file(old):
         "with write_whole(sys.argv[1]) as file:\n"
         "    file.write(b'half'); file.flush(); print('now', flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, old], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, old], stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout.readline() == b"now\n"
         process.send_signal(signal.SIGKILL)
     assert old.read_bytes() == b"old"

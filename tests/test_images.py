@@ -43,7 +43,9 @@ def test_any_ink_takes_the_form_of_mnist(ink):
         assert abs(center - (SIDE - 1) / 2) <= 1 or at_the_border
 
 
-@pytest.mark.parametrize("shape", [(80, 20), (20, 80), (50, 50), (5, 400), (400, 5), (1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(80, 20), (20, 80), (50, 50), (5, 400), (400, 5), (1, 1)]
+)
 def test_a_bar_keeps_its_proportions_and_its_center(shape):
     """A box that is stretched, or centered by its corners."""
     image = fit_box(np.pad(np.ones(shape), 17))
@@ -144,15 +146,21 @@ def _noise(image, path, rng):
 
 
 def _jpeg(image, path, rng):
-    _save(1 - _on_page(image, 300, (500, 400), (100, 50)), path, format="JPEG", quality=60)
+    _save(
+        1 - _on_page(image, 300, (500, 400), (100, 50)), path, format="JPEG", quality=60
+    )
 
 
 def _photo(image, path, rng):
     """Everything at once: soft, gray, noisy, unevenly lit, compressed."""
     ink = _on_page(image, 400, (1000, 800), (300, 200))
-    soft = Image.fromarray(np.rint(255 * ink).astype(np.uint8)).filter(ImageFilter.GaussianBlur(3))
+    soft = Image.fromarray(np.rint(255 * ink).astype(np.uint8)).filter(
+        ImageFilter.GaussianBlur(3)
+    )
     values = 0.85 - 0.6 * np.asarray(soft) / 255
-    values = values * np.linspace(1.0, 0.7, 1000)[None] + rng.normal(0, 0.03, values.shape)
+    values = values * np.linspace(1.0, 0.7, 1000)[None] + rng.normal(
+        0, 0.03, values.shape
+    )
     _save(values, path, format="JPEG", quality=60)
 
 
@@ -167,7 +175,9 @@ def _turned_by_the_camera(image, path, rng):
 
 def _gray_of_16_bits(image, path, rng):
     values = 1 - np.asarray(_enlarged(image)) / 255
-    Image.fromarray(np.rint(40_000 * values + 20_000).astype(np.uint16)).save(path, "PNG")
+    Image.fromarray(np.rint(40_000 * values + 20_000).astype(np.uint16)).save(
+        path, "PNG"
+    )
 
 
 def _palette(image, path, rng):
@@ -176,9 +186,9 @@ def _palette(image, path, rng):
 
 
 def _bilevel(image, path, rng):
-    Image.fromarray(255 - np.asarray(_enlarged(image))).convert("1", dither=Image.Dither.NONE).save(
-        path, "PNG"
-    )
+    """As from a scanner: whatever is a quarter dark is black."""
+    picture = _enlarged(image).point(lambda light: 0 if light > 64 else 255)
+    picture.convert("1").save(path, "PNG")
 
 
 def _gray_with_alpha(image, path, rng):
@@ -213,7 +223,9 @@ def _recognized(params, images, labels, manner, path):
         manner(image, path, rng)
         pictures.append(read_image(path))
     found = [
-        float(np.mean(predicted_labels(params, jnp.asarray(as_vectors(these))) == labels))
+        float(
+            np.mean(predicted_labels(params, jnp.asarray(as_vectors(these))) == labels)
+        )
         for these in (images, np.stack(pictures))
     ]
     return found
@@ -222,8 +234,10 @@ def _recognized(params, images, labels, manner, path):
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: manner.__name__[1:])
 def test_redrawn_digits_are_recognized(dataset, trained, manner, tmp_path):
     """A manner of drawing that is brought to another form than the images learned from."""
-    images, labels = dataset.test_images[:120], dataset.test_labels[:120]
-    original, redrawn = _recognized(trained, images, labels, manner, tmp_path / "picture")
+    images, labels = dataset.test_images[:80], dataset.test_labels[:80]
+    original, redrawn = _recognized(
+        trained, images, labels, manner, tmp_path / "picture"
+    )
     assert redrawn >= original - 0.03
 
 
@@ -240,7 +254,9 @@ def test_redrawn_images_of_mnist_are_recognized(mnist, manner, tmp_path):
     """As above, with thinner and more varied strokes."""
     dataset, params = mnist
     images, labels = dataset.test_images[:300], dataset.test_labels[:300]
-    original, redrawn = _recognized(params, images, labels, manner, tmp_path / "picture")
+    original, redrawn = _recognized(
+        params, images, labels, manner, tmp_path / "picture"
+    )
     assert redrawn >= original - 0.03
 
 
@@ -249,7 +265,9 @@ def test_one_color_is_refused(color, tmp_path):
     """Noise in an empty picture taken for a digit."""
     path = tmp_path / "flat.png"
     Image.new("RGB", (200, 100), color).save(path)
-    with pytest.raises(ImageError, match=r"Cannot find a digit in .*flat\.png.*one color"):
+    with pytest.raises(
+        ImageError, match=r"Cannot find a digit in .*flat\.png.*one color"
+    ):
         read_image(path)
 
 

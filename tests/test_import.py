@@ -12,7 +12,10 @@ import mnist_code
 
 LIGHT = sorted(
     {module.name for module in pkgutil.iter_modules(mnist_code.__path__)}
-    - {"__main__", "digits_builder"}  # the one runs the program, the other is for TensorFlow
+    - {
+        "__main__",
+        "digits_builder",
+    }  # the one runs the program, the other is for TensorFlow
 )
 
 
@@ -37,5 +40,7 @@ def test_the_package_costs_less_than_a_second(python):
             runs.append(time.perf_counter() - start)
         return statistics.median(runs)
 
-    modules = ", ".join(f"mnist_code.{name}" for name in LIGHT if name not in ("plots", "cli"))
+    modules = ", ".join(
+        f"mnist_code.{name}" for name in LIGHT if name not in ("plots", "cli")
+    )
     assert seconds(f"import jax, {modules}") - seconds("import jax") < 1

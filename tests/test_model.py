@@ -17,7 +17,9 @@ SIZES = [(784, 10), (784, 512, 10), (784, 64, 32, 10)]
 
 def numpy_predict(params, images):
     """The network by hand, in float64, one image a row."""
-    *hidden, last = [(np.float64(weights), np.float64(biases)) for weights, biases in params]
+    *hidden, last = [
+        (np.float64(weights), np.float64(biases)) for weights, biases in params
+    ]
     x = np.float64(images)
     for weights, biases in hidden:
         x = x @ weights.T + biases
@@ -33,7 +35,9 @@ def test_logits_are_those_of_numpy(sizes, scale):
     params = init_network_params(jax.random.key(1), sizes, scale)
     images = jax.random.uniform(jax.random.key(2), (7, 784))
     expected = numpy_predict(params, images)
-    np.testing.assert_allclose(batched_predict(params, images), expected, rtol=2e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        batched_predict(params, images), expected, rtol=2e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2, 32, 33])
@@ -48,7 +52,10 @@ def test_a_batch_is_its_images_one_by_one(count):
 def test_there_are_407_050_parameters_in_float32():
     """Another architecture than the book's, or float64 by accident."""
     params = init_network_params(jax.random.key(0))
-    assert [(w.shape, b.shape) for w, b in params] == [((512, 784), (512,)), ((10, 512), (10,))]
+    assert [(w.shape, b.shape) for w, b in params] == [
+        ((512, 784), (512,)),
+        ((10, 512), (10,)),
+    ]
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 407_050
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
 
@@ -56,7 +63,9 @@ def test_there_are_407_050_parameters_in_float32():
 @pytest.mark.parametrize("scale", [INIT_SCALE, 1.0])
 def test_first_parameters_are_normal(scale):
     """A uniform draw, a scale used twice or not on the biases, a mean that is not zero."""
-    for leaf in jax.tree.leaves(init_network_params(jax.random.key(3), (784, 5000, 10), scale)):
+    for leaf in jax.tree.leaves(
+        init_network_params(jax.random.key(3), (784, 5000, 10), scale)
+    ):
         if leaf.size > 1000:
             normal = np.asarray(leaf).ravel() / scale
             assert abs(normal.mean()) < 5 / np.sqrt(leaf.size)
@@ -77,7 +86,10 @@ def test_the_key_decides_the_parameters():
     """A hidden source of randomness, or a key that is ignored."""
     digest = [
         hashlib.sha256(
-            b"".join(np.asarray(x).tobytes() for x in jax.tree.leaves(init_network_params(key)))
+            b"".join(
+                np.asarray(x).tobytes()
+                for x in jax.tree.leaves(init_network_params(key))
+            )
         ).hexdigest()
         for key in (jax.random.key(0), jax.random.key(0), jax.random.key(1))
     ]

@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
-MACHINE_PATH = re.compile(r"/(?:home|root|Users|tmp|work|usr|opt|var)/\w|[A-Z]:\\\\|site-packages")
+MACHINE_PATH = re.compile(
+    r"/(?:home|root|Users|tmp|work|usr|opt|var)/\w|[A-Z]:\\\\|site-packages"
+)
 
 
 @pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
@@ -52,7 +54,9 @@ def test_is_a_valid_notebook_under_one_megabyte(path, notebook):
 
 def test_imports_the_package(code):
     """A chapter that goes its own way."""
-    assert any(re.search(r"^(from|import) mnist_code", cell.source, re.M) for cell in code)
+    assert any(
+        re.search(r"^(from|import) mnist_code", cell.source, re.M) for cell in code
+    )
 
 
 def test_was_executed_from_top_to_bottom(code):
@@ -83,7 +87,9 @@ def test_holds_no_path_of_a_machine(notebook):
         texts = [cell.source]
         for output in cell.get("outputs", []):
             texts.append(output.get("text", ""))
-            texts += [str(v) for k, v in output.get("data", {}).items() if "image/" not in k]
+            texts += [
+                str(v) for k, v in output.get("data", {}).items() if "image/" not in k
+            ]
             texts += output.get("traceback", [])
         for text in texts:
             assert not MACHINE_PATH.search(text), text
@@ -128,7 +134,9 @@ def test_text_types_no_measured_quantity(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             text = re.sub(r"`[^`]*`|\$[^$]*\$", "", cell.source)
-            assert not re.search(r"\d (?:s|ms|µs)\b|\d\.\d+ ?%", text.replace("99.9%", "")), text
+            assert not re.search(
+                r"\d (?:s|ms|µs)\b|\d\.\d+ ?%", text.replace("99.9%", "")
+            ), text
 
 
 @pytest.mark.slow
@@ -145,7 +153,9 @@ def test_nbval_sees_an_altered_output(tmp_path):
                 hits += 1
     assert hits == 1
     nbformat.write(notebook, altered)
-    shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("test_*"))
+    shutil.copytree(
+        ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("test_*")
+    )
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "mnist_code").symlink_to(ROOT / "mnist_code")

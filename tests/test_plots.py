@@ -45,11 +45,18 @@ def test_a_grid_marks_what_is_taken_for_another():
 
 def test_curves_show_loss_and_accuracies():
     """A curve of other numbers, parts taken for percents, axes without a name."""
-    history = [Epoch(i, [], 2.0 / (i + 1), 0.5 + i / 10, 0.4 + i / 10, 1.0, 1.0) for i in range(4)]
+    history = [
+        Epoch(i, [], 2.0 / (i + 1), 0.5 + i / 10, 0.4 + i / 10, 1.0, 1.0)
+        for i in range(4)
+    ]
     figure = plots.curves(history)
     left, right = figure.axes
-    np.testing.assert_allclose(left.lines[0].get_xydata(), [(i, 2 / (i + 1)) for i in range(4)])
-    for line, first, label in zip(right.lines, (50, 40), ("training", "test"), strict=True):
+    np.testing.assert_allclose(
+        left.lines[0].get_xydata(), [(i, 2 / (i + 1)) for i in range(4)]
+    )
+    for line, first, label in zip(
+        right.lines, (50, 40), ("training", "test"), strict=True
+    ):
         np.testing.assert_allclose(line.get_ydata(), [first + 10 * i for i in range(4)])
         assert line.get_label() == label
     assert all(axes.get_xlabel() and axes.get_ylabel() for axes in figure.axes)

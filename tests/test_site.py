@@ -12,7 +12,13 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LOADING = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
+LOADING = {
+    "script": "src",
+    "img": "src",
+    "link": "href",
+    "iframe": "src",
+    "source": "src",
+}
 
 
 class Page(HTMLParser):
@@ -39,11 +45,23 @@ def site(tmp_path_factory):
     """The book, built afresh with every warning an error."""
     out = tmp_path_factory.mktemp("book")
     jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
-    command = [jupyter_book, "build", ROOT, "--path-output", out, "-W", "-n", "--keep-going"]
+    command = [
+        jupyter_book,
+        "build",
+        ROOT,
+        "--path-output",
+        out,
+        "-W",
+        "-n",
+        "--keep-going",
+    ]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
     html = out / "_build" / "html"
-    return html, {page: Page(page) for page in sorted(html.rglob("*.html"))}
+    paths = [
+        path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts
+    ]
+    return html, {path: Page(path) for path in paths}
 
 
 def test_every_chapter_has_a_page(site):
@@ -61,9 +79,13 @@ def test_pages_load_nothing_from_elsewhere(site):
             assert not urlsplit(address).netloc, f"{path} loads {address}"
             if not address.startswith("data:"):
                 target = path.parent / unquote(urlsplit(address).path)
-                assert target.is_file() or target == path.parent, f"{path} lacks {address}"
+                assert target.is_file() or target == path.parent, (
+                    f"{path} lacks {address}"
+                )
     for style in html.rglob("*.css"):
-        assert "url(http" not in style.read_text(encoding="utf-8").replace('"', ""), style
+        assert "url(http" not in style.read_text(encoding="utf-8").replace('"', ""), (
+            style
+        )
 
 
 def test_links_lead_somewhere(site):
@@ -74,10 +96,14 @@ def test_links_lead_somewhere(site):
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
                 continue
-            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            target = (
+                (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            )
             assert target.exists(), f"{path} links to {link}"
             if parts.fragment and target in pages:
-                assert unquote(parts.fragment) in pages[target].ids, f"{path} links to {link}"
+                assert unquote(parts.fragment) in pages[target].ids, (
+                    f"{path} links to {link}"
+                )
 
 
 def test_images_have_alternative_text(site):

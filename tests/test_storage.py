@@ -44,7 +44,10 @@ def test_eleven_layers_come_back_in_order(tmp_path):
     sizes = (784, *range(20, 30), 10)
     leaves = map(jnp.asarray, arrays(sizes).values())
     save_params(tmp_path / "params", list(zip(leaves, leaves, strict=True)))
-    assert tuple(len(biases) for _, biases in load_params(tmp_path / "params")) == sizes[1:]
+    assert (
+        tuple(len(biases) for _, biases in load_params(tmp_path / "params"))
+        == sizes[1:]
+    )
 
 
 def test_another_program_can_read_the_file(tmp_path):
@@ -117,7 +120,9 @@ def test_anything_else_is_refused_by_name(content, reason, tmp_path):
     path = tmp_path / "params.file"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ParametersError, match=rf"Cannot use .*params\.file: .*{reason}"):
+    with pytest.raises(
+        ParametersError, match=rf"Cannot use .*params\.file: .*{reason}"
+    ):
         load_params(path)
 
 
@@ -130,4 +135,6 @@ def test_a_folder_is_refused(tmp_path):
 def test_a_missing_folder_is_refused(tmp_path):
     """A FileNotFoundError that escapes."""
     with pytest.raises(FileError, match="Cannot write"):
-        save_params(tmp_path / "missing" / "params", init_network_params(jax.random.key(0)))
+        save_params(
+            tmp_path / "missing" / "params", init_network_params(jax.random.key(0))
+        )

@@ -41,7 +41,10 @@ def without_paths(value):
         return [without_paths(item) for item in value]
     if isinstance(value, dict):
         return nbformat.NotebookNode(
-            {k: v if k.startswith("image/") else without_paths(v) for k, v in value.items()}
+            {
+                k: v if k.startswith("image/") else without_paths(v)
+                for k, v in value.items()
+            }
         )
     return value
 
@@ -78,7 +81,9 @@ def run(path: Path) -> None:
             continue
         cell.outputs = merge_streams([without_paths(output) for output in cell.outputs])
         for output in cell.outputs:
-            if output.output_type == "error":  # the last line says it; frames differ by version
+            if (
+                output.output_type == "error"
+            ):  # the last line says it; frames differ by version
                 output.traceback = [f"{output.ename}: {output.evalue}"]
     temporary = path.with_suffix(".part")
     nbformat.write(notebook, temporary)
@@ -87,9 +92,15 @@ def run(path: Path) -> None:
 
 def main() -> int:
     """Run the named notebooks, or all chapters."""
-    parser = argparse.ArgumentParser(description="Run chapters on MNIST and store their outputs.")
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: chapters/*.ipynb")
-    chosen = parser.parse_args().notebooks or sorted((ROOT / "chapters").glob("*.ipynb"))
+    parser = argparse.ArgumentParser(
+        description="Run chapters on MNIST and store their outputs."
+    )
+    parser.add_argument(
+        "notebooks", nargs="*", type=Path, help="default: chapters/*.ipynb"
+    )
+    chosen = parser.parse_args().notebooks or sorted(
+        (ROOT / "chapters").glob("*.ipynb")
+    )
     os.environ.setdefault("MNIST_CODE_DATASET", "mnist")
     os.environ["PYTHONPATH"] = str(ROOT)
     for path in tqdm(chosen, unit="chapter", disable=None):
