@@ -468,8 +468,10 @@ def test_mnist_is_prepared_from_its_archives(archives, fresh, python):
     """Images or labels out of step with the archives; a second load that needs TensorFlow."""
     environment = {**os.environ, "MNIST_CODE_ARCHIVES": archives}
     for step in ("data.prepare('auto')", "data.load('auto')", "data.load()"):
-        program = f"import sys; from mnist_code import data; {step}; print('tensorflow' in sys.modules)"
-        result = python("-c", program, env=environment)
+        program = f"import sys; from mnist_code import data; {step}\n"
+        result = python(
+            "-c", program + "print('tensorflow' in sys.modules)", env=environment
+        )
         assert result.stderr == ""
         line, imported = result.stdout.splitlines()
         assert line == "Data: mnist, 60,000 images for training, 10,000 for testing"
