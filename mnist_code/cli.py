@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,13 +18,14 @@ import numpy as np
 from tqdm import tqdm
 
 from mnist_code import __version__, data
-from mnist_code.config import DATASETS, Config
+from mnist_code.config import Config
 from mnist_code.errors import (
     INTERRUPTED,
     DivergedError,
     FileError,
     ImageError,
     MnistCodeError,
+    SettingError,
 )
 from mnist_code.evaluation import confusion_matrix
 from mnist_code.files import check_writable
@@ -49,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
-    except ValueError as error:  # a setting outside its range
+    except SettingError as error:
         parser.error(str(error))
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:  # who read our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,17 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(run=_train)
     for setting in dataclasses.fields(Config):
-        if help := setting.metadata.get("help"):
-            train.add_argument(
-                f"--{setting.name.replace('_', '-')}",
-                type=type(setting.default),
-                default=None if setting.name == "dataset" else setting.default,
-                choices=DATASETS if setting.name == "dataset" else None,
-                metavar=None
-                if setting.name == "dataset"
-                else type(setting.default).__name__,
-                help=f"{help} (default: {setting.default})",
-            )
+        if setting.metadata:
+            _add_option(train, setting)
     train.add_argument(
         "--out", type=Path, default=DEFAULT_FILE, metavar="FILE",
         help="where the parameters go, anew after each epoch (default: %(default)s)",
@@ -94,9 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate", help="accuracy and confusion matrix on test images"
     )
     evaluate.set_defaults(run=_evaluate)
-    evaluate.add_argument(
-        "--dataset", choices=DATASETS, help="as for train (default: auto)"
-    )
+    _add_option(evaluate, Config.__dataclass_fields__["dataset"])
 
     predict = commands.add_parser("predict", help="say which digit a picture shows")
     predict.set_defaults(run=_predict)
@@ -112,13 +106,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _train(options: argparse.Namespace) -> int:
-    settings = {
-        f.name: getattr(options, f.name, None) for f in dataclasses.fields(Config)
-    }
-    config = Config(
-        **{name: value for name, value in settings.items() if value is not None}
+def _add_option(command: argparse.ArgumentParser, setting: dataclasses.Field) -> None:
+    choices = setting.metadata["choices"]
+    kind = type(setting.default)
+    command.add_argument(
+        f"--{setting.name.replace('_', '-')}",
+        type=kind,
+        choices=choices,
+        metavar=None if choices else kind.__name__,
+        help=f"{setting.metadata['help']} (default: {setting.default})",
     )
+
+
+def _train(options: argparse.Namespace) -> int:
+    names = {setting.name for setting in dataclasses.fields(Config)}
+    chosen = {k: v for k, v in vars(options).items() if k in names and v is not None}
+    config = Config(**chosen)
     check_writable(options.out)
     dataset = data.load(options.dataset)
     last: Epoch | None = None
@@ -172,11 +175,11 @@ def _lines_to(path: Path | None) -> Iterator[IO[str] | None]:
     try:
         with path.open("w", encoding="utf-8") as file:
             yield file
+    except BrokenPipeError:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise FileError(
-            f"Cannot write {path}: {reason}. Choose another place."
-        ) from error
+        raise FileError(f"Cannot write {path}: {reason}. Choose another.") from error
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from mnist_code.errors import SettingError
+
 LAYER_SIZES = (784, 512, 10)
 INIT_LR = 1.0
 DECAY_RATE = 0.95
@@ -17,9 +19,9 @@ NUM_EPOCHS = 25
 DATASETS = ("auto", "mnist", "digits")
 
 
-def _option(default, help):
+def _option(default, help, choices=None):
     """A field that the command line offers as an option, with its help text."""
-    return field(default=default, metadata={"help": help})
+    return field(default=default, metadata={"help": help, "choices": choices})
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Config:
     """Everything that decides how a training run goes.
 
     Raises:
-        ValueError: a setting is outside its range; the message names it and says what is allowed.
+        SettingError: a setting is outside its range; the message names it and says what is allowed.
 
     Example:
         >>> Config(epochs=3).learning_rate
@@ -35,11 +37,11 @@ class Config:
         >>> Config(epochs=0)
         Traceback (most recent call last):
             ...
-        ValueError: epochs must be 1 or more, not 0
+        mnist_code.errors.SettingError: epochs must be 1 or more, not 0
     """
 
     dataset: str = _option(
-        "auto", "auto: MNIST if it can be had, else the embedded digits"
+        "auto", "auto: MNIST if it can be had, else the embedded digits", DATASETS
     )
     epochs: int = _option(NUM_EPOCHS, "passes over the training images")
     batch_size: int = _option(BATCH_SIZE, "images in one update")
@@ -53,19 +55,23 @@ class Config:
 
     def __post_init__(self):
         if self.dataset not in DATASETS:
-            raise ValueError(
+            raise SettingError(
                 f"dataset must be one of {', '.join(DATASETS)}, not {self.dataset!r}"
             )
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, not {getattr(self, name)}")
+                raise SettingError(
+                    f"{name} must be 1 or more, not {getattr(self, name)}"
+                )
         for name in ("learning_rate", "decay_rate", "decay_steps"):
             if not (math.isfinite(value := getattr(self, name)) and value > 0):
-                raise ValueError(f"{name} must be a finite number above 0, not {value}")
+                raise SettingError(
+                    f"{name} must be a finite number above 0, not {value}"
+                )
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be from 0 to 4294967295, not {self.seed}")
+            raise SettingError(f"seed must be from 0 to 4294967295, not {self.seed}")
         sizes = self.layer_sizes
         if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != (784, 10):
-            raise ValueError(
+            raise SettingError(
                 f"layer_sizes must start with 784 and end with 10, not {sizes}"
             )

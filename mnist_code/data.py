@@ -19,7 +19,7 @@ from jaxtyping import Float, Int32, UInt8
 
 from mnist_code import digits
 from mnist_code.config import DATASETS
-from mnist_code.errors import DataError, FileError
+from mnist_code.errors import DataError, FileError, SettingError
 from mnist_code.files import write_whole
 from mnist_code.preparation import (
     EXAMPLES,
@@ -63,7 +63,7 @@ def load(dataset: str | None = None) -> Dataset:
     Raises:
         DataError: MNIST was demanded and cannot be had, or an archive is damaged.
         FileError: the folder of the data cannot be written.
-        ValueError: `dataset` is none of the three.
+        SettingError: `dataset` is none of the three.
 
     Example:
         >>> dataset = load("digits")
@@ -116,7 +116,7 @@ def _choose(dataset: str | None, mnist_is_ready: Callable[[], bool]) -> tuple[st
     """
     dataset = dataset or os.environ.get("MNIST_CODE_DATASET") or "auto"
     if dataset not in DATASETS:
-        raise ValueError(
+        raise SettingError(
             f"dataset must be one of {', '.join(DATASETS)}, not {dataset!r}"
         )
     if dataset == "digits":
@@ -149,6 +149,8 @@ def _kept_arrays(name: str) -> dict[str, np.ndarray]:
         else:
             prepare_with_tfds(name, data_dir(), _archives())
             arrays = read_arrays(name, data_dir())
+        for leftover in path.parent.glob(".*.part"):  # of a run that was killed
+            leftover.unlink()
         with write_whole(path) as file:
             np.savez(file, allow_pickle=False, **arrays)
     return arrays
@@ -160,9 +162,7 @@ def _read_npz(path: Path) -> dict[str, np.ndarray] | None:
         Exception
     ):  # damage makes zipfile and NumPy raise anything
         with zipfile.ZipFile(path) as file:
-            whole = (
-                file.testzip() is None
-            )  # compares the sum of each array, its header included
+            whole = file.testzip() is None  # compares the sum of each array and header
         if whole:
             with np.load(path, allow_pickle=False) as arrays:
                 return dict(arrays)
@@ -182,10 +182,7 @@ def _only_one_process() -> Iterator[None]:
             lock.acquire(timeout=2)
         except Timeout:
             if sys.stderr.isatty():
-                print(
-                    "Waiting for another process that prepares the data",
-                    file=sys.stderr,
-                )
+                print("Waiting for another process to prepare data", file=sys.stderr)
             lock.acquire()
     except OSError as error:
         raise FileError(

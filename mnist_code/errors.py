@@ -9,6 +9,10 @@ class MnistCodeError(Exception):
     """The base of every error below: the command line prints it without a traceback."""
 
 
+class SettingError(MnistCodeError, ValueError):
+    """A setting is outside its range."""
+
+
 class FileError(MnistCodeError):
     """A file or folder cannot be read or written."""
 

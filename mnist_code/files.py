@@ -46,9 +46,7 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(
-            0o644
-        )  # temporary files are private; this one is no longer temporary
+        temporary.chmod(0o644)  # temporary files are private
         temporary.replace(path)
     except BaseException as error:
         if temporary is not None:

@@ -50,9 +50,8 @@ def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(side * scale)) for side in ink.shape)
     picture = Image.fromarray((ink / ink.max()).astype(np.float32))
-    small = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).clip(
-        0
-    )
+    small = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+    small = small.clip(0)
     small = small / small.max()
 
     row, column = ndimage.center_of_mass(small)
@@ -76,9 +75,7 @@ def _find_ink(
     paper = ndimage.grey_opening(gray, size=(width, width), mode="nearest")
     ink = gray - ndimage.gaussian_filter(np.minimum(paper, gray), 1.0)
     if ink.max() < MIN_CONTRAST:
-        raise ImageError(
-            "no digit stands out from the paper: it is almost of one color"
-        )
+        raise ImageError("nothing stands out from the paper: it is almost of one color")
     ink = np.where(ink > 0.15 * ink.max(), ink, 0.0)
     # Keep the strokes, soft edges and all: a shadow is nowhere as dark as they are, and a speck of
     # dust, which would widen the box, is tiny beside the largest.
@@ -115,12 +112,9 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
             picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
     except ImageError:
         raise
-    except (
-        Exception
-    ) as error:  # damage makes Pillow raise OSError, SyntaxError, ValueError, ...
-        reason = (
-            getattr(error, "strerror", None) or "it is no image, damaged, or too large"
-        ).lower()
+    except Exception as error:  # damage makes Pillow raise nearly anything
+        reason = getattr(error, "strerror", None)
+        reason = (reason or "it is no image, damaged, or too large").lower()
         raise ImageError(
             f"Cannot read {path}: {reason}. Give a PNG or JPEG of one digit."
         ) from None

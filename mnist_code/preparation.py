@@ -21,32 +21,26 @@ from mnist_code import digits
 from mnist_code.errors import DataError
 
 VERSIONS = {"mnist": "3.0.1", "digits": digits.VERSION}
-EXAMPLES = {
-    "mnist": (60_000, 10_000),
-    "digits": (1_440, 357),
-}  # for training, for testing
-MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"  # as TensorFlow Datasets has it
+EXAMPLES = {"mnist": (60_000, 10_000), "digits": (1_440, 357)}  # to learn, to test
+# As TensorFlow Datasets has it; a test compares them.
+MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 PROBE_SECONDS = 3.0
 
 
 def import_tfds() -> ModuleType:
     """Import TensorFlow Datasets quietly, keep TensorFlow off the accelerator, know our digits."""
-    if (
-        os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1"
-    ):  # unset, or set by JAX: errors alone
+    # Unset, or 1 as JAX sets it: let TensorFlow report errors alone.
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    with (
-        _silent_stderr()
-    ):  # TensorFlow reports on its start-up there, past Python's own logging
+    with _silent_stderr():  # its start-up is noisy all the same
         import tensorflow as tf
         import tensorflow_datasets as tfds
 
         import mnist_code.digits_builder  # noqa: F401  registers "digits"
 
-        with contextlib.suppress(
-            RuntimeError
-        ):  # too late once TensorFlow has used a device
-            tf.config.set_visible_devices([], "GPU")  # JAX alone uses the accelerator
+        # JAX alone uses the accelerator. Too late once TensorFlow has used it.
+        with contextlib.suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
         tf.config.list_logical_devices()  # starts the runtime
     return tfds
 
@@ -145,9 +139,7 @@ def prepare_with_tfds(name: str, data_dir: Path, archives: Path | None = None) -
             builder.download_and_prepare(
                 download_config=tfds.download.DownloadConfig(manual_dir=archives)
             )
-    except (
-        Exception
-    ) as error:  # requests, TensorFlow and the file system each raise their own
+    except Exception as error:  # the network, TensorFlow, the disk: each has its own
         raise DataError(
             f"Cannot prepare {name} in {data_dir}: {_first_line(error)}. Check the network and the "
             "free space there, or name another folder in TFDS_DATA_DIR."
@@ -175,9 +167,7 @@ def read_arrays(name: str, data_dir: Path) -> dict[str, np.ndarray]:
                 )
             )  # fmt: skip
             if len(images) != expected:
-                raise ValueError(
-                    f"{split} holds {len(images):,} examples, not {expected:,}"
-                )
+                raise ValueError(f"{split} holds {len(images):,}, not {expected:,}")
             arrays[f"{split}_images"] = images
             arrays[f"{split}_labels"] = labels.astype(np.int32)
     except Exception as error:

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from mnist_code.config import DECAY_RATE, DECAY_STEPS, INIT_LR, LAYER_SIZES, Config
 from mnist_code.data import Dataset, as_vectors
-from mnist_code.errors import DivergedError
+from mnist_code.errors import DivergedError, SettingError
 from mnist_code.evaluation import accuracy
 from mnist_code.model import Params, batched_predict, init_network_params
 
@@ -146,12 +146,12 @@ def epochs(dataset: Dataset, config: Config) -> Iterator[Epoch]:
     The same configuration gives the same parameters, bit for bit, on the same machine.
 
     Raises:
-        ValueError: the batch is larger than the training set.
+        SettingError: the batch is larger than the training set.
         DivergedError: the loss or a parameter is no longer finite. What was yielded last is good.
     """
     size = len(dataset.train_labels)
     if config.batch_size > size:
-        raise ValueError(
+        raise SettingError(
             f"batch_size must be at most the {size:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )

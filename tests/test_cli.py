@@ -104,15 +104,24 @@ def test_train_saves_what_fit_would(capsys, dataset, tmp_path):
 def test_options_are_those_of_the_configuration():
     """A default that stands in two places."""
     options = vars(cli._parser().parse_args(["train"]))
-    for setting in dataclasses.fields(Config):
-        if setting.name == "dataset":  # unless given, the environment decides
-            assert options["dataset"] is None
-        elif setting.metadata:
-            assert options[setting.name] == setting.default
-            assert type(options[setting.name]) is type(setting.default)
-    assert str(options["out"]) == "params.safetensors"
     asked = {setting.name for setting in dataclasses.fields(Config) if setting.metadata}
     assert asked == {"dataset", "epochs", "batch_size", "learning_rate", "seed"}
+    assert {options[name] for name in asked} == {None}  # left to Config
+    given = [
+        "--epochs",
+        "3",
+        "--batch-size",
+        "8",
+        "--learning-rate",
+        "0.5",
+        "--seed",
+        "7",
+    ]
+    options = vars(cli._parser().parse_args(["train", *given]))
+    assert Config(**{name: options[name] for name in asked - {"dataset"}}) == Config(
+        epochs=3, batch_size=8, learning_rate=0.5, seed=7
+    )
+    assert str(options["out"]) == "params.safetensors"
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"]])
@@ -454,3 +463,15 @@ def test_default_options_learn_mnist(archives):
     dataset = load("mnist")
     found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in range(3)]
     assert np.mean(found) >= 0.983
+
+
+def test_a_reader_that_leaves_is_no_error_to_report(tmp_path):
+    """`train | head -1` ending in a traceback about a broken pipe."""
+    command = [sys.executable, "-u", "-m", "mnist_code", "train", "--dataset", "digits"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline().startswith(b"Data: digits")
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
