@@ -229,7 +229,9 @@ def pipeline(
         An iterable of (images, labels): float32 (batch, 28, 28, 1) from 0 to 1; int64 (batch,).
 
     Example:
-        >>> images, labels = next(iter(pipeline("digits", "train", batch_size=4)))
+        >>> name = prepare("digits")
+        Data: digits, 1,440 images for training, 357 for testing
+        >>> images, labels = next(iter(pipeline(name, "train", batch_size=4)))
         >>> images.shape, labels.shape, float(images.max())
         ((4, 28, 28, 1), (4,), 1.0)
     """
