@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +20,12 @@ from mnist_code.config import Config
 from mnist_code.errors import (
     INTERRUPTED,
     DivergedError,
-    FileError,
     ImageError,
     MnistCodeError,
     SettingError,
 )
 from mnist_code.evaluation import confusion_matrix
-from mnist_code.files import check_writable
+from mnist_code.files import check_writable, write_whole
 from mnist_code.images import read_image
 from mnist_code.model import Params, batched_predict
 from mnist_code.storage import load_params, save_params
@@ -50,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
     except SettingError as error:
         parser.error(str(error))
     except MnistCodeError as error:
@@ -58,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # who read our output has left, as `head` does
+    except OSError as error:  # of standard output: every file has errors of its own
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `head` has read enough
+            print(f"error: Cannot print: {error.strerror}.", file=sys.stderr)
         return 1
 
 
@@ -123,31 +124,35 @@ def _train(options: argparse.Namespace) -> int:
     chosen = {k: v for k, v in vars(options).items() if k in names and v is not None}
     config = Config(**chosen)
     check_writable(options.out)
+    if options.metrics is not None:
+        check_writable(options.metrics)
+        if options.metrics.resolve() == options.out.resolve():
+            raise SettingError("--metrics and --out must name two files, not one")
     dataset = data.load(options.dataset)
     last: Epoch | None = None
-    with _lines_to(options.metrics) as metrics:
-        try:
-            with tqdm(
-                total=config.epochs, unit="epoch", disable=None, leave=False
-            ) as bar:
-                for result in epochs(dataset, config):
-                    save_params(options.out, result.params)
-                    last = result  # only now: Ctrl-C may have come while it was being saved
-                    if metrics is not None:
-                        print(json.dumps(last.metrics()), file=metrics, flush=True)
-                    bar.write(_epoch_line(last), file=sys.stdout)
-                    bar.update()
-        except (DivergedError, KeyboardInterrupt) as stop:
-            interrupted = isinstance(stop, KeyboardInterrupt)
-            print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
-            if last is None:
-                print("No epoch was completed; nothing was saved.", file=sys.stderr)
-            else:
-                print(
-                    f"{options.out} holds the parameters of epoch {last.epoch}.",
-                    file=sys.stderr,
-                )
-            return INTERRUPTED if interrupted else 1
+    lines = []
+    try:
+        with tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar:
+            for result in epochs(dataset, config):
+                save_params(options.out, result.params)
+                last = result  # only now: Ctrl-C may have come while it was being saved
+                if options.metrics is not None:
+                    lines.append(json.dumps(last.metrics()) + "\n")
+                    with write_whole(options.metrics) as file:
+                        file.write("".join(lines).encode())
+                bar.write(_epoch_line(last), file=sys.stdout)
+                bar.update()
+    except (DivergedError, KeyboardInterrupt) as stop:
+        interrupted = isinstance(stop, KeyboardInterrupt)
+        print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
+        if last is None:
+            print("No epoch was completed; nothing was saved.", file=sys.stderr)
+        else:
+            print(
+                f"{options.out} holds the parameters of epoch {last.epoch}.",
+                file=sys.stderr,
+            )
+        return INTERRUPTED if interrupted else 1
     assert last is not None  # a configuration has at least one epoch
     count = len(dataset.test_labels)
     print(
@@ -155,6 +160,12 @@ def _train(options: argparse.Namespace) -> int:
         f"{count:,} right. {sum(leaf.size for leaf in jax.tree.leaves(last.params)):,} parameters "
         f"saved in {options.out}"
     )
+    commonest = np.bincount(dataset.train_labels).max() / len(dataset.train_labels)
+    if last.train_accuracy <= commonest:
+        print(
+            "The network is no better than guessing. Try a lower learning rate.",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -164,22 +175,6 @@ def _epoch_line(result: Epoch) -> str:
         f"training {result.train_accuracy:7.2%}  test {result.test_accuracy:7.2%}  "
         f"{result.train_seconds:.2f} s + {result.evaluate_seconds:.2f} s"
     )
-
-
-@contextlib.contextmanager
-def _lines_to(path: Path | None) -> Iterator[IO[str] | None]:
-    """A text file to write lines to as they come, or None where none is wanted."""
-    if path is None:
-        yield None
-        return
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            yield file
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise FileError(f"Cannot write {path}: {reason}. Choose another.") from error
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ Chapters, tests and the command line all build the same `Config`, so a default s
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from mnist_code.errors import SettingError
@@ -16,6 +15,7 @@ DECAY_RATE = 0.95
 DECAY_STEPS = 5
 BATCH_SIZE = 32
 NUM_EPOCHS = 25
+LARGEST = 1e38  # close to what float32 can hold
 DATASETS = ("auto", "mnist", "digits")
 
 
@@ -64,9 +64,9 @@ class Config:
                     f"{name} must be 1 or more, not {getattr(self, name)}"
                 )
         for name in ("learning_rate", "decay_rate", "decay_steps"):
-            if not (math.isfinite(value := getattr(self, name)) and value > 0):
+            if not 0 < (value := getattr(self, name)) < LARGEST:
                 raise SettingError(
-                    f"{name} must be a finite number above 0, not {value}"
+                    f"{name} must be a number above 0 and below {LARGEST:g}, not {value}"
                 )
         if not 0 <= self.seed < 2**32:
             raise SettingError(f"seed must be from 0 to 4294967295, not {self.seed}")

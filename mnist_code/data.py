@@ -149,7 +149,7 @@ def _kept_arrays(name: str) -> dict[str, np.ndarray]:
         else:
             prepare_with_tfds(name, data_dir(), _archives())
             arrays = read_arrays(name, data_dir())
-        for leftover in path.parent.glob(".*.part"):  # of a run that was killed
+        for leftover in path.parent.glob("*.part"):  # of a run that was killed
             leftover.unlink()
         with write_whole(path) as file:
             np.savez(file, allow_pickle=False, **arrays)

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import tempfile
+import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from mnist_code.errors import FileError
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
-def _cannot_write(path: Path, error: OSError) -> FileError:
+
+def _cannot_write(path: str | os.PathLike[str], error: OSError) -> FileError:
     reason = (error.strerror or str(error)).lower()
-    return FileError(
-        f"Cannot write {path}: {reason}. Free some space or choose another place."
-    )
+    advice = "Free some space" if error.errno in FULL else "Choose another place"
+    return FileError(f"Cannot write {path}: {reason}. {advice}.")
+
+
+def _target(path: str | os.PathLike[str]) -> Path:
+    """The file behind a chain of links; never a folder, a device or a pipe."""
+    target = Path(os.path.realpath(path))
+    try:
+        os.lstat(target)
+    except FileNotFoundError:
+        return target
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    if not target.is_file():
+        kind = "a folder" if target.is_dir() else "no regular file"
+        raise FileError(f"Cannot write {path}: it is {kind}. Give the name of a file.")
+    return target
 
 
 @contextlib.contextmanager
@@ -25,32 +43,33 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     The bytes go to a temporary file beside it, reach the disk, and take the name in one step
     (`os.replace`). After an error or a kill at any instant the old file, if any, is untouched.
+    A kill can leave the temporary file, `.….part`.
 
     Raises:
-        FileError: the folder is missing or read-only, or the disk is full.
+        FileError: the folder is missing or read-only, the disk is full, or `path` is a folder or a
+            device.
 
     Example:
+        >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> with write_whole(folder / "answer") as file:
         ...     _ = file.write(b"42")
         >>> (folder / "answer").read_bytes()
         b'42'
     """
-    path = Path(path)
-    temporary = None
+    target = _target(path)
+    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-        ) as file:
-            temporary = Path(file.name)
+        with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)  # temporary files are private
-        temporary.replace(path)
+        if target.exists():
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
     except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         if isinstance(error, OSError):
             raise _cannot_write(path, error) from error
         raise
@@ -60,15 +79,11 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """Fail now, not after an hour of training, if `path` could not be written at the end.
 
     Raises:
-        FileError: `path` is a folder, or the folder it would stand in cannot be written.
+        FileError: as `write_whole`.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise FileError(
-            f"Cannot write {path}: it is a folder. Give the name of a file."
-        )
+    temporary = _target(path).with_name(f".{uuid.uuid4().hex}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent):
-            pass
+        temporary.touch()
+        temporary.unlink()
     except OSError as error:
         raise _cannot_write(path, error) from error

@@ -63,6 +63,24 @@ def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"
     return image
 
 
+def _trim_frame(
+    gray: Float[np.ndarray, "height width"],
+) -> Float[np.ndarray, "less_height less_width"]:
+    """Cut away a drawn border or a scanner's dark edge: four edges unlike what is inside."""
+    depth = 1 + max(gray.shape) // 20
+    inside = gray[depth:-depth, depth:-depth]
+    if inside.size == 0:
+        return gray
+
+    def edges(part):
+        return np.median([part[0], part[-1]], axis=1), np.median(
+            part[:, [0, -1]], axis=0
+        )
+
+    steps = np.abs(np.concatenate(edges(gray)) - np.concatenate(edges(inside)))
+    return inside if steps.min() > 0.3 else gray
+
+
 def _find_ink(
     gray: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
@@ -86,11 +104,22 @@ def _find_ink(
     return np.where(np.isin(regions, strokes[mass > 0.05 * mass.max()]), ink, 0.0)
 
 
+def _without_transparency(picture: Image.Image) -> Image.Image:
+    """Lay a picture on paper: white, or black if it is light ink on nothing."""
+    values = np.asarray(picture, np.float64)
+    alpha = values[..., 3] / 255
+    light = (values[..., :3].mean(axis=-1) * alpha).sum() > 127 * alpha.sum()
+    paper = Image.new(
+        "RGBA", picture.size, "black" if light and alpha.mean() < 0.5 else "white"
+    )
+    return Image.alpha_composite(paper, picture).convert("L")
+
+
 def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
     """Read one picture of a digit from a file and bring it to MNIST's form.
 
     Any size that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in color, with
-    transparency (taken as white), turned as the camera says.
+    transparency, with a frame, turned as the camera says.
 
     Raises:
         ImageError: the file is missing, empty, no image, or shows nothing.
@@ -106,9 +135,7 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
                 picture = Image.fromarray(
                     (255 * values / max(values.max(), 1)).astype(np.uint8)
                 )
-            picture = picture.convert("RGBA")
-            paper = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(paper, picture).convert("L")
+            picture = _without_transparency(picture.convert("RGBA"))
             picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
     except ImageError:
         raise
@@ -119,6 +146,7 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
             f"Cannot read {path}: {reason}. Give a PNG or JPEG of one digit."
         ) from None
     try:
-        return fit_box(_find_ink(np.asarray(picture, np.float64) / 255))[..., None]
+        gray = _trim_frame(np.asarray(picture, np.float64) / 255)
+        return fit_box(_find_ink(gray))[..., None]
     except ImageError as error:
         raise ImageError(f"Cannot find a digit in {path}: {error}.") from None

@@ -232,7 +232,7 @@ def test_a_command_is_needed(capsys):
         ("--out", "folder", "folder"),
         ("--out", "missing/file", "no such file"),
         ("--out", "file/below", "not a directory"),
-        ("--metrics", "folder", "directory"),
+        ("--metrics", "folder", "folder"),
         ("--metrics", "missing/file", "no such file"),
     ],
 )
@@ -297,7 +297,7 @@ def test_a_rate_too_large_writes_nothing(capsys, tmp_path):
     assert re.search(r"in epoch 0\. Try a learning rate below 1e\+06\.", error)
     assert "nothing was saved" in error
     assert (tmp_path / "params.safetensors").read_bytes() == b"old"
-    assert (tmp_path / "metrics").read_text() == ""
+    assert not (tmp_path / "metrics").exists()
 
 
 def test_divergence_keeps_the_last_good_parameters(
@@ -417,12 +417,32 @@ def test_a_full_disk_leaves_the_old_file(python, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["params.safetensors"]
 
 
-def test_metrics_on_a_full_disk_are_told(capsys, tmp_path):
-    """A traceback from the file that is closed."""
-    assert main(["train", "--epochs", "1", "--metrics", "/dev/full"]) == 1
-    assert "Cannot write /dev/full: no space left" in one_sentence(
-        capsys.readouterr().err
-    )
+def test_a_refused_run_leaves_the_metrics_of_another(capsys, tmp_path):
+    """Figures of an hour lost to a mistyped option, or to parameters of the same name."""
+    (tmp_path / "metrics").write_text("old")
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "--batch-size", "2000", "--metrics", "metrics"])
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "--out", "metrics", "--metrics", "metrics"])
+    assert "two files" in capsys.readouterr().err
+    assert (tmp_path / "metrics").read_text() == "old"
+
+
+def test_output_that_cannot_be_printed_is_told(python):
+    """A traceback, or silence, where standard output goes to a full disk."""
+    with open("/dev/full", "w") as full:
+        result = python(
+            "-m", "mnist_code", "train", "--dataset", "digits", "--epochs", "1",
+            capture_output=False, stdout=full, stderr=subprocess.PIPE,
+        )  # fmt: skip
+    assert result.returncode == 1
+    assert one_sentence(result.stderr).startswith("error: Cannot print: No space left")
+
+
+def test_learning_nothing_is_told(capsys):
+    """A run that ends at one digit in ten and calls it a success."""
+    assert main(["train", "--epochs", "1", "--learning-rate", "20"]) == 0
+    assert "no better than guessing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("host", ["refuses", "hangs"])

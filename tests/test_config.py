@@ -36,7 +36,7 @@ def test_it_cannot_be_changed():
         "dataset": ["", "MNIST", "fashion"],
         "epochs": [0, -1],
         "batch_size": [0, -32],
-        "learning_rate": [0.0, -1.0, math.nan, math.inf, -math.inf],
+        "learning_rate": [0.0, -1.0, math.nan, math.inf, -math.inf, 1e39],
         "decay_rate": [0.0, -0.5, math.nan, math.inf],
         "decay_steps": [0.0, -5.0, math.nan],
         "seed": [-1, 2**32],

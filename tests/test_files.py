@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import stat
 import subprocess
@@ -31,11 +32,50 @@ def test_a_block_that_ends_well_replaces_the_file(old):
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_others_may_read_the_file(old):
-    """The private mode of temporary files, kept."""
-    with write_whole(old) as file:
+def test_the_mode_is_the_old_files_or_the_users_choice(old):
+    """A private file made public, or a new one that nobody else may read."""
+    old.chmod(0o600)
+    fresh = old.with_name("fresh")
+    before = os.umask(0o027)
+    try:
+        for path in (old, fresh):
+            with write_whole(path) as file:
+                file.write(b"new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o600
+    assert stat.S_IMODE(fresh.stat().st_mode) == 0o640
+
+
+def test_a_link_keeps_pointing_to_the_file(old):
+    """A link replaced by a file of its own, and the file it led to left stale."""
+    link = old.with_name("link")
+    link.symlink_to(old)
+    check_writable(link)
+    with write_whole(link) as file:
         file.write(b"new")
-    assert stat.S_IMODE(old.stat().st_mode) == 0o644
+    assert link.is_symlink()
+    assert old.read_bytes() == b"new"
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+    """A device such as /dev/null that turns into a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(FileError, match="no regular file"):
+        check_writable(pipe)
+    with pytest.raises(FileError, match="no regular file"), write_whole(pipe):
+        pass
+    assert pipe.is_fifo()
+
+
+def test_a_name_too_long_is_told_before(tmp_path):
+    """A name that fails only once everything is computed."""
+    check_writable(tmp_path / ("a" * 250))
+    with write_whole(tmp_path / ("a" * 250)) as file:
+        file.write(b"new")
+    with pytest.raises(FileError, match="name too long"):
+        check_writable(tmp_path / ("a" * 260))
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,18 @@ def _gray_with_alpha(image, path, rng):
     Image.fromarray(255 - np.asarray(_enlarged(image))).convert("LA").save(path, "PNG")
 
 
+def _white_on_nothing(image, path, rng):
+    picture = Image.new("RGBA", (300, 300), (255, 255, 255, 0))
+    picture.putalpha(_enlarged(image))
+    picture.save(path, "PNG")
+
+
+def _framed(image, path, rng):
+    """As cut from a form: a black line all around."""
+    values = 1 - _on_page(image, 300, (600, 600), (150, 150))
+    _save(np.pad(values, 6), path, format="PNG")
+
+
 def _darker_corners(image, path, rng):
     values = 1 - _on_page(image, 300, (500, 500), (100, 100))
     x = np.linspace(-1, 1, 500) ** 2
@@ -212,6 +224,7 @@ MANNERS = [
     _light_on_dark, _dark_on_light, _tiny, _off_center, _small_on_large_page, _fills_the_frame,
     _colored_ink, _transparent, _lighting_gradient, _noise, _jpeg, _photo, _turned_by_the_camera,
     _gray_of_16_bits, _palette, _bilevel, _gray_with_alpha, _darker_corners, _specks,
+    _framed, _white_on_nothing,
 ]  # fmt: skip
 
 
