@@ -109,9 +109,8 @@ def _without_transparency(picture: Image.Image) -> Image.Image:
     values = np.asarray(picture, np.float64)
     alpha = values[..., 3] / 255
     light = (values[..., :3].mean(axis=-1) * alpha).sum() > 127 * alpha.sum()
-    paper = Image.new(
-        "RGBA", picture.size, "black" if light and alpha.mean() < 0.5 else "white"
-    )
+    color = "black" if light and alpha.mean() < 0.5 else "white"
+    paper = Image.new("RGBA", picture.size, color)
     return Image.alpha_composite(paper, picture).convert("L")
 
 
@@ -135,8 +134,9 @@ def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
                 picture = Image.fromarray(
                     (255 * values / max(values.max(), 1)).astype(np.uint8)
                 )
-            picture = _without_transparency(picture.convert("RGBA"))
+            picture = picture.convert("RGBA")
             picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+            picture = _without_transparency(picture)
     except ImageError:
         raise
     except Exception as error:  # damage makes Pillow raise nearly anything
