@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -16,6 +13,8 @@ CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 MACHINE_PATH = re.compile(
     r"/(?:home|root|Users|tmp|work|usr|opt|var)/\w|[A-Z]:\\\\|site-packages"
 )
+# A time, a share with decimals, a ratio of two measurements (not a size such as 28 × 28).
+QUANTITY = re.compile(r"\d ?(?:s|ms|µs)\b|\d\.\d+ ?%|\d ?×(?! ?[\d$])")
 
 
 @pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
@@ -134,41 +133,4 @@ def test_text_types_no_measured_quantity(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             text = re.sub(r"`[^`]*`|\$[^$]*\$", "", cell.source)
-            assert not re.search(
-                r"\d (?:s|ms|µs)\b|\d\.\d+ ?%", text.replace("99.9%", "")
-            ), text
-
-
-@pytest.mark.slow
-def test_nbval_sees_an_altered_output(tmp_path):
-    """Sanitizing so much that a wrong output passes."""
-    altered = tmp_path / "chapters" / "altered.ipynb"
-    altered.parent.mkdir()
-    notebook = nbformat.read(CHAPTERS[0], as_version=4)
-    hits = 0
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "multi-label: [0 1 1]" in output.get("text", ""):
-                output.text = output.text.replace("[0 1 1]", "[0 1 0]")
-                hits += 1
-    assert hits == 1
-    nbformat.write(notebook, altered)
-    shutil.copytree(
-        ROOT / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("test_*")
-    )
-    for name in ("conftest.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "mnist_code").symlink_to(ROOT / "mnist_code")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval",
-        "chapters",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-    ]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 1, result.stdout
-    assert re.search(r"\n1 failed, \d+ passed", result.stdout), result.stdout
+            assert not QUANTITY.search(text.replace("99.9%", "")), text
