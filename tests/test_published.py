@@ -1,0 +1,30 @@
+"""The published figures stand in one module; the one page that prints them agrees with it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mnist_code import published
+
+PAGE = Path(__file__).parent.parent / "appendices" / "departures.md"
+
+
+def row(name):
+    """The two numbers of a row of the page's tables."""
+    line = re.search(rf"^\| {name}.*?\|(.*)\|$", PAGE.read_text("utf-8"), re.M)
+    return [float(number) for number in re.findall(r"\d+\.\d+", line.group(1))]
+
+
+def test_the_page_of_departures_prints_the_same_figures():
+    """A figure corrected in one place and left in the other."""
+    assert row("one epoch of training") == list(published.EPOCH_SECONDS.values())
+    assert row("one evaluation") == list(published.EVALUATION_SECONDS.values())
+    assert row("training loss") == list(published.TRAIN_LOSS.values())
+    assert row("test accuracy") == list(published.TEST_ACCURACY.values())
+
+
+def test_the_published_accuracy_is_a_mean_of_batch_means():
+    """A figure mistyped: it must be a whole number of the 313 full batches' images."""
+    right = published.TEST_ACCURACY[24] * 313 * 32
+    assert abs(right - 9828) < 0.05
