@@ -10,7 +10,7 @@ BIN := .venv/bin
 help:
 	@echo "make book        build the book into _build/html"
 	@echo "make test        run the unit tests and every notebook, on the embedded digits"
-	@echo "make test-mnist  the same on MNIST"
+	@echo "make test-mnist  run every notebook on MNIST"
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
 	@echo "make clean       remove the built book and the virtual environment"
