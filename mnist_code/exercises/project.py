@@ -48,6 +48,7 @@ def check_optimizer(my_momentum: Callable[[float, float], Any]) -> None:
             "update should take three arguments, as Optax's do: gradients, state, params=None."
         ) from None
     params = [(jnp.array([[1.0, 2.0]]), jnp.array([3.0]))]
+    form: Any = jax.tree.structure(params)
     first = [(jnp.array([[1.0, 0.0]]), jnp.array([-2.0]))]
     second = [(jnp.array([[0.0, 1.0]]), jnp.array([4.0]))]
 
@@ -58,7 +59,7 @@ def check_optimizer(my_momentum: Callable[[float, float], Any]) -> None:
             f"update should return a pair, updates and state, and returns {_kind(made)}."
         )
         updates, state = made
-        assert jax.tree.structure(updates) == jax.tree.structure(params), (
+        assert jax.tree.structure(updates) == form, (
             "The updates should be a pytree like the parameters: use `jax.tree.map`."
         )
         return updates, state
