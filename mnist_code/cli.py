@@ -1,4 +1,4 @@
-"""The command line: `python -m mnist_code train | evaluate | predict`."""
+"""The command line: `python -m mnist_code train | evaluate | predict | export | serve`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ from mnist_code.errors import (
     SettingError,
 )
 from mnist_code.evaluation import confusion_matrix
+from mnist_code.export import FORMATS, export, size_of
 from mnist_code.files import check_writable, write_whole
 from mnist_code.images import read_image
 from mnist_code.model import Params, batched_predict
+from mnist_code.serve import READ_SECONDS, serve
 from mnist_code.storage import load_params, save_params
 from mnist_code.training import Epoch, epochs
 
@@ -99,7 +101,38 @@ def _parser() -> argparse.ArgumentParser:
         "images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG"
     )
 
-    for command in (evaluate, predict):
+    export = commands.add_parser(
+        "export", help="write the network in a form that runs without this package"
+    )
+    export.set_defaults(run=_export)
+    export.add_argument(
+        "--format", required=True, choices=FORMATS,
+        help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
+        "litert: for phones and small devices",
+    )  # fmt: skip
+    export.add_argument(
+        "--out", type=Path, metavar="PATH",
+        help=f"default: {', '.join(map(str, FORMATS.values()))}",
+    )  # fmt: skip
+
+    serve = commands.add_parser(
+        "serve", help="answer over HTTP: GET /ping, POST /invocations"
+    )
+    serve.set_defaults(run=_serve)
+    serve.add_argument(
+        "--host", default=os.environ.get("MNIST_CODE_HOST", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--port", type=int, default=8080,
+        help="0 takes one that is free (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--read-seconds", type=float, default=READ_SECONDS, metavar="SECONDS",
+        help="for a client to send its request (default: %(default)s)",
+    )  # fmt: skip
+
+    for command in (evaluate, predict, export, serve):
         command.add_argument(
             "--params", type=Path, default=DEFAULT_FILE, metavar="FILE",
             help="parameters that train saved (default: %(default)s)",
@@ -208,3 +241,14 @@ def _predict(options: argparse.Namespace) -> int:
         label = int(jnp.argmax(logits))
         print(f"{path}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
     return status
+
+
+def _export(options: argparse.Namespace) -> int:
+    path = export(load_params(options.params), options.format, options.out)
+    print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    serve(load_params(options.params), options.host, options.port, options.read_seconds)
+    return 0

@@ -29,5 +29,9 @@ class ParametersError(MnistCodeError):
     """A file does not hold the parameters of this network."""
 
 
+class PackageError(MnistCodeError):
+    """A package that only some commands need is not installed."""
+
+
 class DivergedError(MnistCodeError):
     """Training ran away: the loss or a parameter is no longer a finite number."""
