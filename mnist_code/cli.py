@@ -29,6 +29,7 @@ from mnist_code.export import FORMATS, export, size_of
 from mnist_code.files import check_writable, write_whole
 from mnist_code.images import read_image
 from mnist_code.model import Params, batched_predict
+from mnist_code.recipes import RECIPES
 from mnist_code.serve import READ_SECONDS, serve
 from mnist_code.storage import load_params, save_params
 from mnist_code.training import Epoch, epochs
@@ -78,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
         "train", help="train the network and save its parameters"
     )
     train.set_defaults(run=_train)
+    train.add_argument(
+        "--recipe", choices=RECIPES, default="classic",
+        help="settings to start from; the options below change them (default: %(default)s)",
+    )  # fmt: skip
     for setting in dataclasses.fields(Config):
         if setting.metadata:
             _add_option(train, setting)
@@ -148,14 +153,24 @@ def _add_option(command: argparse.ArgumentParser, setting: dataclasses.Field) ->
         type=kind,
         choices=choices,
         metavar=None if choices else kind.__name__,
-        help=f"{setting.metadata['help']} (default: {setting.default})",
+        help=f"{setting.metadata['help']} ({_defaults(setting)})",
     )
+
+
+def _defaults(setting: dataclasses.Field) -> str:
+    """The value in the classic recipe, and in those that have another."""
+    others = [
+        f"{name}: {value}"
+        for name, recipe in RECIPES.items()
+        if (value := getattr(recipe, setting.name)) != setting.default
+    ]
+    return "; ".join([f"default: {setting.default}", *others])
 
 
 def _train(options: argparse.Namespace) -> int:
     names = {setting.name for setting in dataclasses.fields(Config)}
     chosen = {k: v for k, v in vars(options).items() if k in names and v is not None}
-    config = Config(**chosen)
+    config = dataclasses.replace(RECIPES[options.recipe], **chosen)
     check_writable(options.out)
     if options.metrics is not None:
         check_writable(options.metrics)
