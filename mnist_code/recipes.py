@@ -124,6 +124,7 @@ def recipe_loss(
     images: Float[Array, "batch 784"],
     labels: Int[Array, " batch"],
     smoothing: float = 0.0,
+    weights: Float[Array, " batch"] | None = None,
 ) -> Float[Array, ""]:
     """`training.loss`, with Optax, for labels that may be smoothed.
 
@@ -132,6 +133,7 @@ def recipe_loss(
         images: float32 from 0 to 1.
         labels: 0 to 9.
         smoothing: the part of each target that is spread evenly over the classes.
+        weights: of the images, with mean 1; without them, all count alike.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jnp.zeros(10))]  # knows nothing
@@ -142,7 +144,8 @@ def recipe_loss(
 
     logits = batched_predict(params, images)
     targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
-    return optax.softmax_cross_entropy(logits, targets).mean()
+    losses = optax.softmax_cross_entropy(logits, targets)
+    return losses.mean() if weights is None else (weights * losses).mean()
 
 
 def recipe_update(
@@ -152,6 +155,7 @@ def recipe_update(
     key: Key[Array, ""],
     config: Config,
     updates: int,
+    weights: Float[Array, " batch"] | None = None,
 ) -> tuple[State, Float[Array, ""]]:
     """One update as `config` says: distort, differentiate, step, average.
 
@@ -162,6 +166,7 @@ def recipe_update(
         key: decides the distortion.
         config: the recipe.
         updates: number of updates in one epoch, for the schedule.
+        weights: of the images, as for `recipe_loss`.
 
     Returns:
         The new state, and the loss (nats) of the old parameters on this batch.
@@ -169,7 +174,7 @@ def recipe_update(
     import optax
 
     value, gradients = jax.value_and_grad(recipe_loss)(
-        state.params, images, labels, config.smoothing
+        state.params, images, labels, config.smoothing, weights
     )
     optimizer = make_optimizer(config, updates)
     steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -146,8 +146,63 @@ class Epoch(NamedTuple):
         }
 
 
+class OneDevice:
+    """Where a run computes: on JAX's first device, which holds all data."""
+
+    def __init__(self, dataset: Dataset, config: Config):
+        self.config = config
+        self.train, self.test = (
+            (jnp.asarray(as_vectors(images)), jnp.asarray(labels))
+            for images, labels in (
+                (dataset.train_images, dataset.train_labels),
+                (dataset.test_images, dataset.test_labels),
+            )
+        )
+
+    def place(self, state: State) -> State:
+        """Bring a state, such as one that was read from a file, to where it is needed."""
+        return jax.tree.map(jnp.asarray, state)
+
+    def rate(self, number: int) -> float:
+        """The classic program's learning rate in an epoch, counted from 0."""
+        config = self.config
+        return learning_rate(
+            number, config.learning_rate, config.decay_rate, config.decay_steps
+        )
+
+    def epoch(
+        self, state: State, key: Key[Array, ""], number: int
+    ) -> tuple[State, Float[Array, ""]]:
+        """Train for one epoch: by hand if that suffices, else as the recipe says.
+
+        Args:
+            state: given away: use the returned one from then on.
+            key: decides all that is random.
+            number: of the epoch, counted from 0.
+
+        Returns:
+            The new state, and the mean loss (nats) of the batches.
+        """
+        if not self.config.is_classic:
+            # What the compiled epoch does not depend on must not make it compile anew.
+            config = dataclasses.replace(self.config, seed=0, dataset="auto")
+            return recipe_epoch(state, *self.train, key, config)
+        params, train_loss = train_epoch(
+            state.params, *self.train, key, self.rate(number), self.config.batch_size
+        )
+        return State(params), train_loss
+
+    def accuracies(self, params: Params) -> tuple[float, float]:
+        """The parts of the training and of the test images that are classified right."""
+        return accuracy(params, *self.train), accuracy(params, *self.test)
+
+
 def epochs(
-    dataset: Dataset, config: Config, state: State | None = None, first: int = 0
+    dataset: Dataset,
+    config: Config,
+    state: State | None = None,
+    first: int = 0,
+    on: Callable[[Dataset, Config], OneDevice] = OneDevice,
 ) -> Iterator[Epoch]:
     """Train, and yield after each epoch; stop iterating to stop training.
 
@@ -160,6 +215,7 @@ def epochs(
         config: the recipe.
         state: what epoch `first - 1` of the same configuration yielded; without it, a fresh one.
         first: the epoch to go on with.
+        on: where to compute; `parallel.ManyDevices` with a mesh is another place.
 
     Raises:
         SettingError: the batch is larger than the training set.
@@ -180,24 +236,15 @@ def epochs(
             f"batch_size must be at most the {size:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
-    train = (
-        jnp.asarray(as_vectors(dataset.train_images)),
-        jnp.asarray(dataset.train_labels),
-    )
-    test = (
-        jnp.asarray(as_vectors(dataset.test_images)),
-        jnp.asarray(dataset.test_labels),
-    )
-
+    device = on(dataset, config)
     init_key, shuffle_key = jax.random.split(jax.random.key(config.seed))
-    state = start(init_key, config) if state is None else state
+    state = device.place(start(init_key, config) if state is None else state)
     for epoch in range(first, config.epochs):
         began = time.perf_counter()
         key = jax.random.fold_in(shuffle_key, epoch)
-        # A copy is donated, since the caller may still hold what was yielded.
-        new_state, train_loss = _one_epoch(
-            jax.tree.map(jnp.copy, state), *train, key, epoch, config
-        )
+        # A copy is given away, since the caller may still hold what was yielded.
+        given = jax.tree.map(jnp.copy, state)
+        new_state, train_loss = device.epoch(given, key, epoch)
         jax.block_until_ready(new_state)
         trained = time.perf_counter()
         finite = all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(new_state))
@@ -207,10 +254,7 @@ def epochs(
                 f"Try a learning rate below {config.learning_rate:g}."
             )
         state = new_state
-        train_accuracy, test_accuracy = (
-            accuracy(state.best, *train),
-            accuracy(state.best, *test),
-        )
+        train_accuracy, test_accuracy = device.accuracies(state.best)
         yield Epoch(
             epoch,
             state.best,
@@ -221,21 +265,6 @@ def epochs(
             time.perf_counter() - trained,
             state,
         )
-
-
-def _one_epoch(state, images, labels, key, epoch, config):
-    """By hand if that suffices, else as the recipe says."""
-    if not config.is_classic:
-        # What the compiled epoch does not depend on must not make it compile anew.
-        config = dataclasses.replace(config, seed=0, dataset="auto")
-        return recipe_epoch(state, images, labels, key, config)
-    rate = learning_rate(
-        epoch, config.learning_rate, config.decay_rate, config.decay_steps
-    )
-    params, train_loss = train_epoch(
-        state.params, images, labels, key, rate, config.batch_size
-    )
-    return State(params), train_loss
 
 
 def fit(dataset: Dataset, config: Config | None = None) -> tuple[Params, list[Epoch]]:
