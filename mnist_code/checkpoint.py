@@ -1,7 +1,7 @@
 """All that a run needs to go on after a kill at any instant, and end with the same bits.
 
-Orbax writes a checkpoint into a temporary folder and renames it, so that one is there whole or not
-at all. A sum over its content, kept inside, tells a damaged one.
+Orbax writes a checkpoint into a temporary folder and renames it. Last comes a file with the sums of
+all others: a checkpoint without it was never finished, and one that differs from it is damaged.
 """
 
 from __future__ import annotations
@@ -15,20 +15,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mnist_code.config import Config
 from mnist_code.errors import CheckpointError, FileError, SettingError
+from mnist_code.files import write_whole
 from mnist_code.recipes import State, start
 from mnist_code.training import Epoch
 
 KEEP = 3  # the newest, and two to fall back on
+SUMS = "sums.json"  # of the other files of a checkpoint
 
 
 class Checkpoint(NamedTuple):
     """What was read back."""
 
-    state: State  # NumPy arrays: place them where they are needed
+    state: State
     history: list[dict[str, float]]  # the metrics of all epochs so far
     damaged: list[Path]  # newer ones that could not be used
 
@@ -92,11 +95,9 @@ class Checkpoints:
         """
         state = jax.tree.map(np.asarray, last.state)
         record = {"run": self.run, "key": self._key(), "history": history}
-        record["sha256"] = _digest(state, record)
+        folder = self.folder / str(last.epoch)
         try:
-            shutil.rmtree(
-                self.folder / str(last.epoch), ignore_errors=True
-            )  # a damaged one
+            shutil.rmtree(folder, ignore_errors=True)  # a damaged or unfinished one
             self._manager.reload()
             self._manager.save(
                 last.epoch,
@@ -105,7 +106,12 @@ class Checkpoints:
                     record=self._ocp.args.JsonSave(record),
                 ),
             )
-        except Exception as error:  # Orbax and TensorStore have errors of their own
+            sums = json.dumps(_sums(folder)).encode()
+            with write_whole(folder / SUMS) as file:
+                file.write(sums)
+        except FileError:
+            raise
+        except (OSError, ValueError, RuntimeError) as error:  # TensorStore's are these
             raise self._cannot_write(error) from error
 
     def newest(self) -> Checkpoint:
@@ -117,19 +123,22 @@ class Checkpoints:
         """
         damaged: list[Path] = []
         for epoch in reversed(self.epochs()):
+            folder = self.folder / str(epoch)
             try:
-                record = self._read(epoch, record=self._ocp.args.JsonRestore())
-                self._check_settings(record)
-                expected = self._ocp.args.StandardRestore(self._form())
-                state = self._read(epoch, state=expected)
-                whole = _digest(state, record) == record["sha256"]
-            except (SettingError, CheckpointError):
-                raise
-            except Exception:  # damage makes Orbax and TensorStore raise anything
+                whole = json.loads((folder / SUMS).read_bytes()) == _sums(folder)
+            except FileNotFoundError:
+                continue  # killed before it was finished
+            except (OSError, ValueError):
                 whole = False
-            if whole:
-                return Checkpoint(state, record["history"], damaged)
-            damaged.append(self.folder / str(epoch))
+            if not whole:
+                damaged.append(folder)
+                continue
+            record = self._read(epoch, record=self._ocp.args.JsonRestore())
+            self._check(record)
+            expected = self._ocp.args.StandardRestore(self._form())
+            state = self._read(epoch, state=expected)
+            state = jax.tree.map(jnp.asarray, state)
+            return Checkpoint(state, record["history"], damaged)
         names = ", ".join(path.name for path in damaged)
         reason = f"epochs {names} are damaged" if damaged else "there is none"
         raise CheckpointError(
@@ -137,7 +146,7 @@ class Checkpoints:
             "Begin anew in another folder, or without --resume."
         )
 
-    def _check_settings(self, record: dict[str, Any]) -> None:
+    def _check(self, record: dict[str, Any]) -> None:
         """Refuse the checkpoint of another run; to train longer is no other, if it can be."""
         done = len(record["history"])
         may_differ = {"epochs"} if self.config.schedule == "decay" else set()
@@ -180,11 +189,12 @@ class Checkpoints:
         )
 
 
-def _digest(state: State, record: dict[str, Any]) -> str:
-    """A sum over all numbers and settings of a checkpoint."""
-    told = {name: value for name, value in record.items() if name != "sha256"}
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
-    for leaf in jax.tree.leaves(state):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype} {array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
+def _sums(folder: Path) -> dict[str, str]:
+    """The SHA-256 sum of each file of a checkpoint."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != SUMS
+    }

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -85,37 +86,44 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-@pytest.mark.parametrize("which", ["largest", "record"])
-def test_a_damaged_newest_one_is_named_and_the_one_before_used(
-    damage, which, run, tmp_path
-):
+def test_a_damaged_newest_one_is_named_and_the_one_before_used(damage, run, tmp_path):
     """Parameters with a wrong bit, a traceback of the storage's, or a run begun anew."""
     config, results = run
     saved(tmp_path, config, results[:3])
     files = [path for path in (tmp_path / "2").rglob("*") if path.is_file()]
-    if which == "largest":
-        damage(max(files, key=lambda path: path.stat().st_size))
-    else:
-        damage(tmp_path / "2" / "record" / "metadata")
+    largest = max(files, key=lambda path: path.stat().st_size)
+    for path in (largest, tmp_path / "2" / "record" / "metadata"):
+        content = path.read_bytes()
+        damage(path)
+        found = Checkpoints(tmp_path, config, "digits").newest()
+        assert found.damaged == [tmp_path / "2"]
+        assert same(found.state, results[1].state)
+        assert found.last.epoch == 1
+        path.write_bytes(content)
+    damage(largest)  # and the next save of that epoch replaces it
     checkpoints = Checkpoints(tmp_path, config, "digits")
-    found = checkpoints.newest()
-    # One that Orbax no longer takes for a checkpoint is not tried.
-    assert found.damaged in ([tmp_path / "2"], [])
-    assert same(found.state, results[1].state)
-    assert found.last.epoch == 1
     checkpoints.save(results[2], [result.metrics() for result in results[:3]])
-    assert same(checkpoints.newest().state, results[2].state)
+    found = checkpoints.newest()
+    assert found.damaged == []
+    assert same(found.state, results[2].state)
 
 
-def test_every_bit_counts(run, tmp_path):
-    """A sum that leaves a part of the checkpoint out: history, settings, any array."""
+def test_one_that_was_not_finished_does_not_count(run, tmp_path):
+    """A kill between Orbax's work and ours, reported as damage."""
     config, results = run
-    checkpoints = saved(tmp_path, config, results[:1])
-    path = tmp_path / "0" / "record" / "metadata"
-    record = json.loads(path.read_text())
-    record["history"][0]["train_loss"] += 1e-9
-    path.write_text(json.dumps(record))
-    with pytest.raises(CheckpointError, match="epochs 0 are damaged"):
+    saved(tmp_path, config, results[:3])
+    (tmp_path / "2" / "sums.json").unlink()
+    found = Checkpoints(tmp_path, config, "digits").newest()
+    assert (found.damaged, found.last.epoch) == ([], 1)
+
+
+def test_all_damaged_is_told(run, tmp_path):
+    """A run that begins anew over an hour's work, or an IndexError."""
+    config, results = run
+    checkpoints = saved(tmp_path, config, results[:2])
+    for epoch in "01":
+        flip_a_bit(tmp_path / epoch / "record" / "metadata")
+    with pytest.raises(CheckpointError, match="epochs 1, 0 are damaged"):
         checkpoints.newest()
 
 
@@ -221,7 +229,10 @@ def test_the_command_goes_on_and_forgets_nothing(train, tmp_path):
     assert (status, error) == (0, "")
     assert "Going on after epoch 1\nepoch  2 " in out
     whole, parts = (
-        [json.loads(line)["test_accuracy"] for line in (tmp_path / name).open()]
+        [
+            json.loads(line)["test_accuracy"]
+            for line in (tmp_path / name).read_text().splitlines()
+        ]
         for name in ("whole.json", "metrics")
     )
     assert whole == parts
@@ -270,6 +281,7 @@ for line in sys.stdin:
     else:
         log = os.open("log", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
         os.dup2(log, 1), os.dup2(log, 2)
+        sys.stdout.reconfigure(line_buffering=True)
         status = cli.main(line.split())
         sys.stdout.flush()
         os._exit(status)
@@ -301,10 +313,17 @@ class Zygote:
         """The exit status of the last process, when it has ended."""
         return int(self.process.stdout.readline())
 
-    def unfinished(self):
+    def is_writing(self):
         """Whether a checkpoint is being written, or was when the process was killed."""
         kept = self.folder / "kept"
         return kept.exists() and any("tmp" in path.name for path in kept.iterdir())
+
+    def wait_until(self, writing):
+        """Wait until it writes, or does not."""
+        end = time.monotonic() + 30
+        while self.is_writing() != writing:
+            assert time.monotonic() < end, (self.folder / "log").read_text()
+            time.sleep(0.001)
 
     def close(self):
         self.process.stdin.close()
@@ -315,21 +334,20 @@ class Zygote:
 def killed_again_and_again(folder, options, kills, chance):
     """Kill a run at random moments, and let it end; how many kills met a half-written one."""
     zygote = Zygote(folder)
-    while_writing = done = 0
-    while done < kills:
+    while_writing = 0
+    for kill in range(kills):
         pid = zygote.start(options)
-        begin = time.monotonic()
-        if done % 2:  # at any time
-            time.sleep(chance.uniform(0, 4))
-        else:  # while it writes
-            while not zygote.unfinished() and time.monotonic() - begin < 30:
-                time.sleep(0.001)
-            time.sleep(chance.uniform(0, 0.03))
+        if kill % 4 == 0:  # while it starts
+            time.sleep(chance.uniform(0, 2))
+        else:  # while it writes its first, second or third checkpoint, or trains after that
+            for _ in range(chance.randint(1, 3)):
+                zygote.wait_until(False)  # one may be left of the last kill
+                zygote.wait_until(True)
+            time.sleep(chance.uniform(0, 0.15 if kill % 4 == 3 else 0.02))
         os.kill(pid, signal.SIGKILL)
         status = zygote.status()
         assert status == -signal.SIGKILL, (folder / "log").read_text()
-        while_writing += zygote.unfinished()
-        done += 1
+        while_writing += zygote.is_writing()
     zygote.start(options)
     status = zygote.status()
     zygote.close()
@@ -342,8 +360,8 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
     """An instant at which a kill loses an epoch, repeats one, or leaves what cannot be read."""
     chance = random.Random(0)
     runs = {
-        "classic": "--epochs 60 --learning-rate 0.3",
-        "averaged": "--epochs 60 --recipe fast --averaging 0.9",
+        "classic": "--epochs 16 --learning-rate 0.3",
+        "averaged": "--epochs 16 --recipe fast --averaging 0.9",
     }
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         killed = {
@@ -366,4 +384,4 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
         assert files[0] == files[1]
         log = (tmp_path / name / "log").read_text()
         assert "damaged" not in log
-        assert log.count("Going on after epoch") >= 5
+        assert len(set(re.findall("Going on after epoch .*", log))) >= 3
