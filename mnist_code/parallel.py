@@ -87,7 +87,9 @@ class ManyDevices(OneDevice):
         self.mesh = mesh
         self.images = dataset.train_images.reshape(-1, 784)
         self.labels = dataset.train_labels
-        self.copied = NamedSharding(mesh, P())
+        self.copied = NamedSharding(mesh, P())  # all of it on every device
+        self.cut = NamedSharding(mesh, P(AXIS))  # the first axis among the devices
+        self.cut_batches = NamedSharding(mesh, P(None, AXIS))  # the second
         self.sizes = len(dataset.train_labels), len(dataset.test_labels)
         self.parts = [
             self._cut_once(self.images, self.labels),
@@ -120,9 +122,9 @@ class ManyDevices(OneDevice):
         rows, weights = padded_batches(order, self.config.batch_size, self.mesh.size)
         return self.compiled(
             state,
-            self._cut(P(None, AXIS), (*rows.shape, 784), lambda at: self.images[rows[at]]),
-            self._cut(P(None, AXIS), rows.shape, lambda at: self.labels[rows[at]]),
-            self._cut(P(AXIS), weights.shape, lambda at: weights[at]),
+            _read(self.cut_batches, (*rows.shape, 784), lambda at: self.images[rows[at]]),
+            _read(self.cut_batches, rows.shape, lambda at: self.labels[rows[at]]),
+            _read(self.cut, weights.shape, lambda at: weights[at]),
             # NumPy arrays are the same in all processes, and go to all devices.
             np.asarray(jax.random.key_data(distort_key)),
             np.asarray(self.rate(number), jnp.result_type(float)),
@@ -133,23 +135,24 @@ class ManyDevices(OneDevice):
         right = [int(self.count_right(params, *part)) for part in self.parts]
         return right[0] / self.sizes[0], right[1] / self.sizes[1]
 
-    def _cut(self, spec, shape, read):
-        """An array of which each process makes only the parts of its own devices."""
-
-        def part(index):
-            return read(index[: len(spec)])
-
-        return jax.make_array_from_callback(shape, NamedSharding(self.mesh, spec), part)
-
     def _cut_once(self, images, labels):
         """Images and labels in equal parts; the label -1 of padding is never right."""
         size = len(labels) + -len(labels) % self.mesh.size
         padded = np.pad(np.arange(len(labels)), (0, size - len(labels)))
         real = np.arange(size) < len(labels)
         return (
-            self._cut(P(AXIS), (size, 784), lambda at: images[padded[at]]),
-            self._cut(P(AXIS), (size,), lambda at: np.where(real[at], labels[padded[at]], -1)),
+            _read(self.cut, (size, 784), lambda at: images[padded[at]]),
+            _read(self.cut, (size,), lambda at: np.where(real[at], labels[padded[at]], -1)),
         )  # fmt: skip
+
+
+def _read(sharding, shape, read):
+    """An array of which each process reads only the parts of its own devices."""
+
+    def part(index):
+        return read(index[: len(sharding.spec)])
+
+    return jax.make_array_from_callback(shape, sharding, part)
 
 
 def sharded_epoch(
@@ -267,6 +270,11 @@ def join(
         raise SettingError(
             f"process_id must be from 0 to {processes - 1}, not {process_id}"  # type: ignore[operator]
         )
+    if not found:
+        print(
+            f"Process {process_id} of {processes} waits for the others at {coordinator}",
+            flush=True,
+        )
     try:
         jax.distributed.initialize(
             None if found else coordinator,
@@ -284,7 +292,7 @@ def join(
     except RuntimeError as error:
         raise ProcessError(
             f"The processes did not find each other at {coordinator}: {_first_line(error)}. "
-            "Start all of them within two minutes, with the same --coordinator and --processes."
+            "Start all of them within two minutes with the same --coordinator, a free port."
         ) from error
     with _silent_stdout():  # Gloo tells there about each group of devices that connects
         from jax.experimental import multihost_utils
