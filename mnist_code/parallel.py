@@ -18,7 +18,7 @@ import numpy as np
 from jax.nn import one_hot
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, Int, Key, UInt8, UInt32
+from jaxtyping import Array, Float, Int, Key, UInt32
 
 from mnist_code.config import Config
 from mnist_code.data import Dataset
@@ -122,7 +122,7 @@ class ManyDevices(OneDevice):
         rows, weights = padded_batches(order, self.config.batch_size, self.mesh.size)
         return self.compiled(
             state,
-            _read(self.cut_batches, (*rows.shape, 784), lambda at: self.images[rows[at]]),
+            _read(self.cut_batches, (*rows.shape, 784), lambda at: _vectors(self.images[rows[at]])),
             _read(self.cut_batches, rows.shape, lambda at: self.labels[rows[at]]),
             _read(self.cut, weights.shape, lambda at: weights[at]),
             # NumPy arrays are the same in all processes, and go to all devices.
@@ -141,9 +141,14 @@ class ManyDevices(OneDevice):
         padded = np.pad(np.arange(len(labels)), (0, size - len(labels)))
         real = np.arange(size) < len(labels)
         return (
-            _read(self.cut, (size, 784), lambda at: images[padded[at]]),
+            _read(self.cut, (size, 784), lambda at: _vectors(images[padded[at]])),
             _read(self.cut, (size,), lambda at: np.where(real[at], labels[padded[at]], -1)),
         )  # fmt: skip
+
+
+def _vectors(images):
+    """As `data.as_vectors`, for images that are flat already."""
+    return images.astype(np.float32) / 255
 
 
 def _read(sharding, shape, read):
@@ -157,7 +162,7 @@ def _read(sharding, shape, read):
 
 def sharded_epoch(
     state: State,
-    images: UInt8[Array, "batches batch 784"],
+    images: Float[Array, "batches batch 784"],
     labels: Int[Array, "batches batch"],
     weights: Float[Array, " batch"],
     key_data: UInt32[Array, " words"],
@@ -171,7 +176,7 @@ def sharded_epoch(
 
     Args:
         state: what the last epoch left.
-        images: 0 to 255; the axis "batch" is the one that is cut.
+        images: float32 from 0 to 1; the axis "batch" is the one that is cut.
         labels: 0 to 9.
         weights: 0 for padding, as `padded_batches` has it.
         key_data: the numbers of a key, for the distortions.
@@ -181,25 +186,24 @@ def sharded_epoch(
     Returns:
         The new state, and the mean loss (nats) of the batches as they were met.
     """
+    count = len(images)
 
     def step(state, batch):
-        pixels, labels, key = batch
-        vectors = pixels.astype(jnp.float32) / 255
+        images, labels, key = batch
         if config.is_classic:
             # A target of zeros costs nothing and has no gradient: padding is no lesson.
             targets = one_hot(labels, NUM_CLASSES) * weights[:, None]
-            params, loss = update(state.params, vectors, targets, learning_rate)
+            params, loss = update(state.params, images, targets, learning_rate)
             return State(params), loss
-        return recipe_update(state, vectors, labels, key, config, len(images), weights)
+        return recipe_update(state, images, labels, key, config, count, weights)
 
-    keys = jax.random.split(jax.random.wrap_key_data(key_data), len(images))
+    keys = jax.random.split(jax.random.wrap_key_data(key_data), count)
     state, losses = jax.lax.scan(step, state, (images, labels, keys))
     return state, jnp.mean(losses)
 
 
 def _count_right(params, images, labels):
-    vectors = images.astype(jnp.float32) / 255
-    return jax.lax.psum(jnp.sum(predicted_labels(params, vectors) == labels), AXIS)
+    return jax.lax.psum(jnp.sum(predicted_labels(params, images) == labels), AXIS)
 
 
 def place(

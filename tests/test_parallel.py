@@ -97,7 +97,7 @@ def test_only_gradients_are_sent(dataset):
     device = on(8)(dataset, CLASSIC)
     state = device.place(parallel.start(jax.random.key(0), CLASSIC))
     spec = [
-        jax.ShapeDtypeStruct((45, 32, 784), np.uint8, sharding=device.cut_batches),
+        jax.ShapeDtypeStruct((45, 32, 784), np.float32, sharding=device.cut_batches),
         jax.ShapeDtypeStruct((45, 32), np.int32, sharding=device.cut_batches),
         jax.ShapeDtypeStruct((32,), np.float32, sharding=device.cut),
         np.zeros(2, np.uint32),
