@@ -12,26 +12,29 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from mnist_code.augment import SIDE, distort
 from mnist_code.config import LAYER_SIZES, Config
 from mnist_code.model import Params, batched_predict, init_network_params
 
 RECIPES = {
     "classic": Config(),
     "fast": Config(
-        epochs=4,
+        epochs=3,
         batch_size=128,
-        learning_rate=0.3,
+        learning_rate=0.7,
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
+        smoothing=0.05,
     ),
     "accurate": Config(
-        epochs=60,
+        epochs=100,
         batch_size=128,
-        learning_rate=0.3,
+        learning_rate=0.5,
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
+        smoothing=0.05,
         distortion=1.0,
     ),
 }
@@ -173,6 +176,11 @@ def recipe_update(
     """
     import optax
 
+    if config.distortion:
+        keys = jax.random.split(key, len(images))
+        pictures = images.reshape(-1, SIDE, SIDE)
+        warped = jax.vmap(distort, (0, 0, None))(keys, pictures, config.distortion)
+        images = warped.reshape(images.shape)
     value, gradients = jax.value_and_grad(recipe_loss)(
         state.params, images, labels, config.smoothing, weights
     )
