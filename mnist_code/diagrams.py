@@ -175,8 +175,8 @@ def mesh(devices: int = 8) -> Figure:
         devices: how many.
 
     Example:
-        >>> [text.get_text() for text in mesh(2).axes[0].texts].count("all parameters")
-        2
+        >>> [text.get_text() for text in mesh(2).axes[0].texts].count("device 1")
+        1
     """
     figure, axes = new_figure(height=3.6)
     axis = axes[0, 0]
@@ -204,7 +204,7 @@ def mesh(devices: int = 8) -> Figure:
         first = device * share
         rows = f"images\n{first} to {first + share - 1}"
         box(axis, middle, 5.2, width - 0.5, 1.4, rows, fontsize="small")
-        box(axis, middle, 3.7, width - 0.5, 1.2, "all parameters", YELLOW, fontsize=6)  # fmt: skip
+        box(axis, middle, 3.7, width - 0.5, 1.2, "all\nparameters", YELLOW, fontsize=8)  # fmt: skip
         axis.text(
             middle, 2.45, f"device {device}", ha="center", va="center", color=INK,
             fontsize="small",
@@ -240,7 +240,8 @@ def paths() -> Figure:
             arrowprops={"arrowstyle": "-|>", "color": INK},
         )  # fmt: skip
         box(axis, 8.0, y, 3.4, 1.3, form, YELLOW, fontsize=12)
-        axis.text(6.2, y + 0.5, tool, ha="right", color=INK, fontsize="small")
+        beside = y + 0.5 if y >= 5 else y - 0.75
+        axis.text(6.2, beside, tool, ha="right", color=INK, fontsize="small")
         arrow(axis, (9.7, y), (11.2, y))
         box(axis, 13.5, y, 4.6, 1.3, where, fontsize=12)
     return figure

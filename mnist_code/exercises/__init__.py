@@ -9,6 +9,7 @@ from mnist_code.exercises.loading import check_batches
 from mnist_code.exercises.project import check_optimizer, check_program
 from mnist_code.exercises.pure_functions import check_running_mean
 from mnist_code.exercises.vmap import check_pairwise
+from mnist_code.exercises.wider import check_shares
 
 __all__ = [
     "check_accuracy",
@@ -20,5 +21,6 @@ __all__ = [
     "check_pairwise",
     "check_program",
     "check_running_mean",
+    "check_shares",
     "check_softmax",
 ]
