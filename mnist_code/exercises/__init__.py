@@ -2,6 +2,7 @@
 
 from mnist_code.exercises.autodiff import check_loss
 from mnist_code.exercises.classification import check_accuracy
+from mnist_code.exercises.deployment import check_quantized
 from mnist_code.exercises.forward_pass import check_softmax
 from mnist_code.exercises.initialization import check_init
 from mnist_code.exercises.jit import check_padded
@@ -20,6 +21,7 @@ __all__ = [
     "check_padded",
     "check_pairwise",
     "check_program",
+    "check_quantized",
     "check_running_mean",
     "check_shares",
     "check_softmax",
