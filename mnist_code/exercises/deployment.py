@@ -23,7 +23,9 @@ def check_quantized(quantize: Callable[..., Any]) -> None:
     """
     draw = np.random.default_rng(0)
     weights = draw.normal(size=(5, 40)).astype(np.float32)
-    weights *= np.float32([1e-3, 1, 50, 1, 1])[:, None]  # rows of very different size
+    weights *= np.array(
+        [[1e-3], [1], [50], [1], [1]], np.float32
+    )  # rows of very different size
     weights[3] = 0
     weights[4] = -np.abs(weights[4])
     found = quantize(weights.copy())
