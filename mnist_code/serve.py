@@ -27,7 +27,6 @@ from mnist_code.images import read_image
 from mnist_code.model import Params, probabilities
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
     from starlette.requests import Request
 
 MAX_BYTES = 6 * 2**20  # a photograph from a phone
@@ -153,8 +152,8 @@ def classifier(params: Params) -> Callable[[np.ndarray], np.ndarray]:
     return classify
 
 
-def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Starlette:
-    """The application: an ASGI server such as Uvicorn can run it.
+def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
+    """The application, of Starlette's: an ASGI server such as Uvicorn can run it.
 
     Args:
         params: of the trained network.
