@@ -11,10 +11,18 @@ const Digit = (() => {
   const bytes = (text) => Array.from(text, (character) => places.get(character));
   const integer = (place) => (place % 2 ? -(place + 1) / 2 : place / 2);
 
-  const params = NETWORK.layers.map(({ rows, steps, biases }) => ({
-    weights: rows.map((row, i) => Float32Array.from(bytes(row), (place) => integer(place) * steps[i])),
-    biases,
-  }));
+  /** Weights of one unit; inputs that are not named have weight 0. */
+  function unpack(row, step, inputs, count) {
+    const weights = new Float32Array(count);
+    bytes(row).forEach((place, i) => { weights[inputs[i]] = integer(place) * step; });
+    return weights;
+  }
+  let count = SIDE * SIDE; // inputs of the layer
+  const params = NETWORK.layers.map(({ inputs, rows, steps, biases }) => {
+    const weights = rows.map((row, i) => unpack(row, steps[i], inputs, count));
+    count = biases.length;
+    return { weights, biases };
+  });
   const samples = NETWORK.samples.map(({ label, pixels }) => ({
     label,
     image: Float32Array.from(bytes(pixels), (byte) => byte / 255),
