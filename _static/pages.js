@@ -1,5 +1,5 @@
-// The theme lets a wide block be scrolled by keyboard if it is wide when the window changes its size.
-// Blocks that were hidden then have no width: let it look again when something opens.
+// What is wider than its place is scrolled, by keyboard as well. The theme sees to that for code, but only
+// when the window changes its size, and not for what was hidden then: let it look again when something opens.
 "use strict";
 
 const lookAgain = () => setTimeout(() => window.dispatchEvent(new Event("resize")));
@@ -7,3 +7,12 @@ document.addEventListener("toggle", lookAgain, true); // of details
 document.addEventListener("click", (event) => {
   if (event.target.closest(".toggle")) lookAgain();
 });
+
+function letFiguresScroll() {
+  for (const figure of document.querySelectorAll("figure")) {
+    if (figure.scrollWidth > figure.clientWidth) figure.tabIndex = 0;
+    else figure.removeAttribute("tabindex");
+  }
+}
+window.addEventListener("resize", letFiguresScroll);
+window.addEventListener("load", letFiguresScroll);

@@ -25,15 +25,23 @@ from mnist_code.model import batched_predict
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
 AXE = ROOT / "tests" / "node_modules" / "axe-core" / "axe.min.js"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-RAW_LATEX = re.compile(r"\\[([]|\\(?:frac|sum|text|mathbf|log|exp|partial|in)\b|\$\S[^$\n]*\$")
+RAW_LATEX = re.compile(
+    r"\\[([]|\\(?:frac|sum|text|mathbf|log|exp|partial|in)\b|\$\S[^$\n]*\$"
+)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop must not be there when notebooks run
 def browser():
-    """Chromium or Chrome, as it is installed, without a network."""
+    """Chromium or Chrome, as it is installed."""
     found = next(filter(None, map(shutil.which, [*NAMES, MAC])), None)
     if found is None:
         pytest.skip("install Chromium or Chrome to run the tests of the pages")
@@ -46,7 +54,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(html):
     """The built book on a server, as its address."""
 
@@ -85,7 +93,11 @@ class Visit:
 
     def outside(self, address):
         """Requests to anywhere but where the page itself lies."""
-        here = "file://" if address.startswith("file") else address[: address.index("/", 8)]
+        here = (
+            "file://"
+            if address.startswith("file")
+            else address[: address.index("/", 8)]
+        )
         return [r for r in self.requests if not r.startswith((here, "data:", "blob:"))]
 
 
@@ -124,9 +136,15 @@ def test_no_page_asks_another_host_or_complains(html, server, visit):
     for name in addresses(html):
         address = f"{server}/{name}"
         seen = visit(address, viewport=PHONE)
-        faults += [f"{name}: {fault}" for fault in seen.outside(address) + seen.complaints]
-        faults += [f"{name}: no picture {image}" for image in seen.page.evaluate(BROKEN)]
-        faults += [f"{name}: {raw}" for raw in RAW_LATEX.findall(seen.page.evaluate(WORDS))]
+        faults += [
+            f"{name}: {fault}" for fault in seen.outside(address) + seen.complaints
+        ]
+        faults += [
+            f"{name}: no picture {image}" for image in seen.page.evaluate(BROKEN)
+        ]
+        faults += [
+            f"{name}: {raw}" for raw in RAW_LATEX.findall(seen.page.evaluate(WORDS))
+        ]
         if seen.page.evaluate(TOO_WIDE):
             faults.append(f"{name} is wider than a phone")
         formulas += seen.page.locator("mjx-container").count()
@@ -167,10 +185,14 @@ def test_axe_finds_no_serious_fault(html, server, visit):
         page.wait_for_timeout(500)  # the theme takes its time to look for wide blocks
         page.add_script_tag(path=AXE)
         # Only colors change in the dark.
-        for scheme, rules in (("light", []), ("dark", ["color-contrast", "link-in-text-block"])):
+        for scheme, rules in (
+            ("light", []),
+            ("dark", ["color-contrast", "link-in-text-block"]),
+        ):
             page.emulate_media(color_scheme=scheme)
             page.wait_for_function(
-                "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
+                "scheme => document.documentElement.dataset.theme === scheme",
+                arg=scheme,
             )
             faults += [f"{name}, {scheme}: {f}" for f in page.evaluate(FAULTS, rules)]
         page.context.close()
@@ -194,9 +216,8 @@ def test_focus_is_seen_wherever_it_goes(server, visit):
         tag, style, width, area = page.evaluate(FOCUS)
         if tag == "BODY":
             break
-        assert (style != "none" and width >= 2) and area > 0, page.evaluate(
-            "document.activeElement.outerHTML.slice(0, 300)"
-        )
+        seen = style != "none" and width >= 2 and area > 0
+        assert seen, page.evaluate("document.activeElement.outerHTML.slice(0, 300)")
         visited.add(tag)
     assert {"A", "BUTTON"} <= visited
 
@@ -231,7 +252,7 @@ def test_every_input_can_be_copied(server, visit):
 
 
 @pytest.mark.parametrize(
-    "words, chapter", [("vmap", "05_vmap"), ("log-sum-exp", "06_autodiff")]
+    ("words", "chapter"), [("vmap", "05_vmap"), ("log-sum-exp", "06_autodiff")]
 )
 @pytest.mark.parametrize("place", ["server", "files"])
 def test_search_finds(html, server, visit, place, words, chapter):
@@ -239,7 +260,9 @@ def test_search_finds(html, server, visit, place, words, chapter):
     start = server if place == "server" else html.as_uri()
     seen = visit(f"{start}/search.html?q={words}")
     seen.page.wait_for_selector("#search-results li")
-    links = seen.page.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
+    links = seen.page.locator("#search-results li a").evaluate_all(
+        "all => all.map(a => a.href)"
+    )
     assert any(chapter in link for link in links), links
     assert seen.complaints == []
 
@@ -311,7 +334,8 @@ def test_the_page_computes_the_same_logits_as_jax(draw, network, dataset):
     """A wrong sign, scale, order or activation in the page's copy of `predict`."""
     images = data.as_vectors(dataset.test_images[:100])
     theirs = draw.evaluate(
-        "images => images.map((image) => Array.from(Digit.predict(image)))", images.tolist()
+        "images => images.map((image) => Array.from(Digit.predict(image)))",
+        images.tolist(),
     )
     ours = batched_predict(network[1], jnp.asarray(images))
     np.testing.assert_allclose(theirs, ours, atol=1e-3, rtol=0)

@@ -119,7 +119,9 @@ def test_pages_are_light(site):
         # What several pages load, a browser fetches once.
         files = [path, *(file for file in set(loaded(path, page)) if users[file] == 1)]
         total = sum(file.stat().st_size for file in files)
-        assert total <= 500_000, f"{path.relative_to(html)} and its own files: {total:,} B"
+        assert total <= 500_000, (
+            f"{path.relative_to(html)} and its own files: {total:,} B"
+        )
 
 
 def loaded(path, page):
