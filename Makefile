@@ -28,7 +28,7 @@ setup: .venv/complete
 	@echo "Setting up .venv: about 3 GB to fetch and unpack, a minute or two"
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --requirement requirements.txt --editable '.[dev]'
+		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve]'
 	@touch $@
 
 book: setup

@@ -1,4 +1,4 @@
-"""The command line: `python -m mnist_code train | evaluate | predict`."""
+"""The command line: `python -m mnist_code train | evaluate | predict | export | serve`."""
 
 from __future__ import annotations
 
@@ -15,23 +15,29 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from mnist_code import __version__, data
+from mnist_code import __version__, data, parallel
+from mnist_code.checkpoint import Checkpoints
 from mnist_code.config import Config
 from mnist_code.errors import (
     INTERRUPTED,
     DivergedError,
     ImageError,
     MnistCodeError,
+    ProcessError,
     SettingError,
 )
 from mnist_code.evaluation import confusion_matrix
+from mnist_code.export import FORMATS, export, size_of
 from mnist_code.files import check_writable, write_whole
 from mnist_code.images import read_image
 from mnist_code.model import Params, batched_predict
-from mnist_code.storage import load_params, save_params
+from mnist_code.recipes import RECIPES
+from mnist_code.serve import READ_SECONDS, serve
+from mnist_code.storage import fingerprint, load_params, save_params
 from mnist_code.training import Epoch, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
+DEFAULT_CHECKPOINTS = Path("checkpoints")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,6 +82,10 @@ def _parser() -> argparse.ArgumentParser:
         "train", help="train the network and save its parameters"
     )
     train.set_defaults(run=_train)
+    train.add_argument(
+        "--recipe", choices=RECIPES, default="classic",
+        help="settings to start from; the options below change them (default: %(default)s)",
+    )  # fmt: skip
     for setting in dataclasses.fields(Config):
         if setting.metadata:
             _add_option(train, setting)
@@ -85,6 +95,30 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     train.add_argument(
         "--metrics", type=Path, metavar="FILE", help="write one line of JSON per epoch"
+    )
+    train.add_argument(
+        "--checkpoints", type=Path, metavar="FOLDER",
+        help="after each epoch, save there all that it takes to go on",
+    )  # fmt: skip
+    train.add_argument(
+        "--resume", action="store_true",
+        help="go on from the newest of the --checkpoints, if there is one "
+        f"(without that option: of {DEFAULT_CHECKPOINTS})",
+    )  # fmt: skip
+    train.add_argument(
+        "--devices", type=int, metavar="N",
+        help="train on N devices at once; a CPU is divided into as many",
+    )  # fmt: skip
+    several = train.add_argument_group(
+        "several processes", "Start the same command on every machine, each with its number."
+    )  # fmt: skip
+    several.add_argument(
+        "--coordinator", metavar="HOST:PORT",
+        help="where process 0 listens; auto: ask Slurm, Open MPI, Kubernetes or Cloud TPU",
+    )  # fmt: skip
+    several.add_argument("--processes", type=int, metavar="N", help="how many")
+    several.add_argument(
+        "--process-id", type=int, metavar="K", help="which of them this is, from 0"
     )
 
     evaluate = commands.add_parser(
@@ -99,7 +133,38 @@ def _parser() -> argparse.ArgumentParser:
         "images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG"
     )
 
-    for command in (evaluate, predict):
+    export = commands.add_parser(
+        "export", help="write the network in a form that runs without this package"
+    )
+    export.set_defaults(run=_export)
+    export.add_argument(
+        "--format", required=True, choices=FORMATS,
+        help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
+        "litert: for phones and small devices",
+    )  # fmt: skip
+    export.add_argument(
+        "--out", type=Path, metavar="PATH",
+        help=f"default: {', '.join(map(str, FORMATS.values()))}",
+    )  # fmt: skip
+
+    serve = commands.add_parser(
+        "serve", help="answer over HTTP: GET /ping, POST /invocations"
+    )
+    serve.set_defaults(run=_serve)
+    serve.add_argument(
+        "--host", default=os.environ.get("MNIST_CODE_HOST", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--port", type=int, default=8080,
+        help="0 takes one that is free (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--read-seconds", type=float, default=READ_SECONDS, metavar="SECONDS",
+        help="for a client to send its request (default: %(default)s)",
+    )  # fmt: skip
+
+    for command in (evaluate, predict, export, serve):
         command.add_argument(
             "--params", type=Path, default=DEFAULT_FILE, metavar="FILE",
             help="parameters that train saved (default: %(default)s)",
@@ -115,45 +180,90 @@ def _add_option(command: argparse.ArgumentParser, setting: dataclasses.Field) ->
         type=kind,
         choices=choices,
         metavar=None if choices else kind.__name__,
-        help=f"{setting.metadata['help']} (default: {setting.default})",
+        help=f"{setting.metadata['help']} ({_defaults(setting)})",
     )
+
+
+def _defaults(setting: dataclasses.Field) -> str:
+    """The value in the classic recipe, and in those that have another."""
+    others = [
+        f"{name}: {value}"
+        for name, recipe in RECIPES.items()
+        if (value := getattr(recipe, setting.name)) != setting.default
+    ]
+    return "; ".join([f"default: {setting.default}", *others])
 
 
 def _train(options: argparse.Namespace) -> int:
     names = {setting.name for setting in dataclasses.fields(Config)}
     chosen = {k: v for k, v in vars(options).items() if k in names and v is not None}
-    config = Config(**chosen)
+    config = dataclasses.replace(RECIPES[options.recipe], **chosen)
     check_writable(options.out)
     if options.metrics is not None:
         check_writable(options.metrics)
         if options.metrics.resolve() == options.out.resolve():
             raise SettingError("--metrics and --out must name two files, not one")
+    on = parallel.place(
+        options.devices, options.coordinator, options.processes, options.process_id
+    )
     dataset = data.load(options.dataset)
+    # Of several processes all compute, and the first alone reads and writes.
+    writes = parallel.process() == 0
+    checkpoints = _checkpoints(options, config, dataset.name) if writes else None
+    history: list[dict[str, float]] = []
     last: Epoch | None = None
-    lines = []
+
+    def keep(result: Epoch) -> None:
+        nonlocal last
+        save_params(options.out, result.params)
+        last = result  # only now: Ctrl-C may have come while it was being saved
+        if options.metrics is not None:
+            with write_whole(options.metrics) as file:
+                file.write(
+                    "".join(json.dumps(line) + "\n" for line in history).encode()
+                )
+
+    if checkpoints is not None and checkpoints.epochs():
+        saved = checkpoints.newest()
+        for path in saved.damaged:
+            print(f"{path} is damaged and is not used.", file=sys.stderr)
+        history = saved.history
+        keep(saved.last)
+        print(f"Going on after epoch {saved.last.epoch}")
     try:
-        with tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar:
-            for result in epochs(dataset, config):
-                save_params(options.out, result.params)
-                last = result  # only now: Ctrl-C may have come while it was being saved
-                if options.metrics is not None:
-                    lines.append(json.dumps(last.metrics()) + "\n")
-                    with write_whole(options.metrics) as file:
-                        file.write("".join(lines).encode())
-                bar.write(_epoch_line(last), file=sys.stdout)
+        with (
+            parallel.lost_processes_told(),
+            tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar,
+        ):
+            first, state = parallel.agree(len(history), last and last.state, config)
+            bar.update(first)
+            for result in epochs(dataset, config, state, first, on):
+                if writes:
+                    history.append(result.metrics())
+                    if checkpoints is not None:
+                        checkpoints.save(result, history)
+                    keep(result)
+                    bar.write(_epoch_line(result), file=sys.stdout)
+                last = result
                 bar.update()
-    except (DivergedError, KeyboardInterrupt) as stop:
+    except (DivergedError, ProcessError, KeyboardInterrupt) as stop:
         interrupted = isinstance(stop, KeyboardInterrupt)
         print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
         if last is None:
             print("No epoch was completed; nothing was saved.", file=sys.stderr)
-        else:
+        elif writes:
             print(
                 f"{options.out} holds the parameters of epoch {last.epoch}.",
                 file=sys.stderr,
             )
+        parallel.leave()
         return INTERRUPTED if interrupted else 1
     assert last is not None  # a configuration has at least one epoch
+    if not writes:
+        print(
+            f"Done. SHA-256 of these parameters as a file: {fingerprint(last.params)}"
+        )
+        return 0
     count = len(dataset.test_labels)
     print(
         f"Test accuracy {last.test_accuracy:.2%}: {round(last.test_accuracy * count):,} of "
@@ -167,6 +277,22 @@ def _train(options: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _checkpoints(
+    options: argparse.Namespace, config: Config, dataset: str
+) -> Checkpoints | None:
+    """The folder of checkpoints, if one is asked for."""
+    folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
+    if folder is None:
+        return None
+    checkpoints = Checkpoints(folder, config, dataset)
+    if checkpoints.epochs() and not options.resume:
+        raise SettingError(
+            f"checkpoints: {folder} holds some already; add --resume to go on from them, "
+            "or name another folder"
+        )
+    return checkpoints
 
 
 def _epoch_line(result: Epoch) -> str:
@@ -208,3 +334,14 @@ def _predict(options: argparse.Namespace) -> int:
         label = int(jnp.argmax(logits))
         print(f"{path}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
     return status
+
+
+def _export(options: argparse.Namespace) -> int:
+    path = export(load_params(options.params), options.format, options.out)
+    print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    serve(load_params(options.params), options.host, options.port, options.read_seconds)
+    return 0

@@ -29,5 +29,17 @@ class ParametersError(MnistCodeError):
     """A file does not hold the parameters of this network."""
 
 
+class PackageError(MnistCodeError):
+    """A package that only some commands need is not installed."""
+
+
+class CheckpointError(MnistCodeError):
+    """A run cannot go on from the checkpoints there."""
+
+
+class ProcessError(MnistCodeError):
+    """Another process of the same run is missing."""
+
+
 class DivergedError(MnistCodeError):
     """Training ran away: the loss or a parameter is no longer a finite number."""

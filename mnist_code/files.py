@@ -75,6 +75,40 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise
 
 
+@contextlib.contextmanager
+def write_whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A new folder to fill; it takes its place at `path` only when the block ends well.
+
+    The folders above it are made. What is there already is never replaced. A kill can leave the
+    temporary folder, `.….part`.
+
+    Raises:
+        FileError: `path` exists, or its place cannot be written, or the disk is full.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp(), "model")
+        >>> with write_whole_folder(folder) as new:
+        ...     _ = (new / "answer").write_text("42")
+        >>> [file.name for file in folder.iterdir()]
+        ['answer']
+    """
+    target = Path(path)
+    if os.path.lexists(target):
+        raise FileError(
+            f"Cannot write {path}: it exists already. Choose another name, or delete it."
+        )
+    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Fail now, not after an hour of training, if `path` could not be written at the end.
 

@@ -8,6 +8,7 @@ A network trained on such images reads only such images.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 
@@ -114,20 +115,28 @@ def _without_transparency(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(paper, picture).convert("L")
 
 
-def read_image(path: str | os.PathLike[str]) -> UInt8[np.ndarray, "28 28 1"]:
-    """Read one picture of a digit from a file and bring it to MNIST's form.
+def read_image(
+    source: str | os.PathLike[str] | bytes,
+) -> UInt8[np.ndarray, "28 28 1"]:
+    """Read one picture of a digit and bring it to MNIST's form.
 
     Any size that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in color, with
     transparency, with a frame, turned as the camera says.
 
+    Args:
+        source: the path of a file, or what stands in one.
+
     Raises:
         ImageError: the file is missing, empty, no image, or shows nothing.
     """
+    path = "the image" if isinstance(source, bytes) else os.fspath(source)
     try:
-        if os.path.getsize(path) == 0:
+        size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
+        if size == 0:
             raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
         # Pillow's remarks, on odd metadata and on great size, are of no use to who sees the answer.
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as file:
+        opened = io.BytesIO(source) if isinstance(source, bytes) else source
+        with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
             picture: Image.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
                 values = np.asarray(picture, np.float64)

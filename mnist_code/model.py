@@ -95,3 +95,21 @@ Example:
     >>> batched_predict(params, jnp.zeros((32, 784))).shape
     (32, 10)
 """
+
+
+def probabilities(
+    params: Params, images: Float[Array, "batch 784"]
+) -> Float[Array, "batch 10"]:
+    """What the network thinks of each class: the softmax of the logits; each row sums to 1.
+
+    Args:
+        params: as for `predict`.
+        images: float32 from 0 to 1.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> params = [(jnp.zeros((10, 784)), jnp.zeros(10))]  # knows nothing
+        >>> probabilities(params, jnp.zeros((1, 784)))[0, 7].item()
+        0.10000000149011612
+    """
+    return jax.nn.softmax(batched_predict(params, images), axis=-1)

@@ -27,26 +27,33 @@ MNIST_URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 PROBE_SECONDS = 3.0
 
 
-def import_tfds() -> ModuleType:
-    """Import TensorFlow Datasets quietly, keep TensorFlow off the accelerator, know our digits."""
+def import_tensorflow() -> ModuleType:
+    """Import TensorFlow quietly, and keep it off the accelerator."""
     # Unset, or 1 as JAX sets it: let TensorFlow report errors alone.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    with _silent_stderr():  # its start-up is noisy all the same
+    with silent_stderr():  # its start-up is noisy all the same
         import tensorflow as tf
-        import tensorflow_datasets as tfds
-
-        import mnist_code.digits_builder  # noqa: F401  registers "digits"
 
         # JAX alone uses the accelerator. Too late once TensorFlow has used it.
         with contextlib.suppress(RuntimeError):
             tf.config.set_visible_devices([], "GPU")
         tf.config.list_logical_devices()  # starts the runtime
+    return tf
+
+
+def import_tfds() -> ModuleType:
+    """Import TensorFlow Datasets and TensorFlow quietly, and make our digits known to them."""
+    import_tensorflow()
+    with silent_stderr():
+        import tensorflow_datasets as tfds
+
+        import mnist_code.digits_builder  # noqa: F401  registers "digits"
     return tfds
 
 
 @contextlib.contextmanager
-def _silent_stderr():
+def silent_stderr():
     """Send what C++ writes to standard error nowhere, for a moment."""
     sys.stderr.flush()
     saved = os.dup(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -26,12 +27,21 @@ def save_params(path: str | os.PathLike[str], params: Params) -> None:
     Raises:
         FileError: the folder is missing or cannot be written, or the disk is full.
     """
+    with write_whole(path) as file:
+        file.write(_to_bytes(params))
+
+
+def fingerprint(params: Params) -> str:
+    """The SHA-256 sum of the file that `save_params` would write, in hexadecimal digits."""
+    return hashlib.sha256(_to_bytes(params)).hexdigest()
+
+
+def _to_bytes(params: Params) -> bytes:
     arrays = {}
     for layer, (weights, biases) in enumerate(params):
         arrays[f"layer_{layer}.weights"] = np.asarray(weights)
         arrays[f"layer_{layer}.biases"] = np.asarray(biases)
-    with write_whole(path) as file:
-        file.write(save(arrays))
+    return save(arrays)
 
 
 def load_params(path: str | os.PathLike[str]) -> Params:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -17,7 +18,8 @@ from mnist_code.config import DECAY_RATE, DECAY_STEPS, INIT_LR, LAYER_SIZES, Con
 from mnist_code.data import Dataset, as_vectors
 from mnist_code.errors import DivergedError, SettingError
 from mnist_code.evaluation import accuracy
-from mnist_code.model import Params, batched_predict, init_network_params
+from mnist_code.model import Params, batched_predict
+from mnist_code.recipes import State, recipe_epoch, start
 
 NUM_CLASSES = LAYER_SIZES[-1]
 
@@ -77,6 +79,7 @@ def update(
         The new parameters, and the loss (nats) of the old ones on this batch.
 
     Example:
+        >>> from mnist_code.model import init_network_params
         >>> params = init_network_params(jax.random.key(0))
         >>> params, before = update(params, jnp.ones((1, 784)), one_hot(jnp.array([3]), 10), 0.1)
         >>> bool(loss(params, jnp.ones((1, 784)), one_hot(jnp.array([3]), 10)) < before)
@@ -126,28 +129,106 @@ class Epoch(NamedTuple):
     """What one epoch left behind."""
 
     epoch: int  # counted from 0
-    params: Params
+    params: Params  # to use
     train_loss: float  # nats, the mean over the epoch's batches
     train_accuracy: float  # 0 to 1, after the epoch
     test_accuracy: float
     train_seconds: float  # the first epoch's include compilation
     evaluate_seconds: float
+    state: State | None = None  # to go on from
 
     def metrics(self) -> dict[str, float]:
-        """All numbers, without the parameters: one line of a metrics file."""
+        """All numbers, without parameters and state: one line of a metrics file."""
         return {
-            name: value for name, value in self._asdict().items() if name != "params"
+            name: value
+            for name, value in self._asdict().items()
+            if name not in ("params", "state")
         }
 
 
-def epochs(dataset: Dataset, config: Config) -> Iterator[Epoch]:
+class OneDevice:
+    """Where a run computes: on JAX's first device, which holds all data."""
+
+    def __init__(self, dataset: Dataset, config: Config):
+        self.config = config
+        self.train, self.test = (
+            (jnp.asarray(as_vectors(images)), jnp.asarray(labels))
+            for images, labels in (
+                (dataset.train_images, dataset.train_labels),
+                (dataset.test_images, dataset.test_labels),
+            )
+        )
+
+    def place(self, state: State) -> State:
+        """Bring a state, such as one that was read from a file, to where it is needed."""
+        return jax.tree.map(jnp.asarray, state)
+
+    def rate(self, number: int) -> float:
+        """The classic program's learning rate in an epoch, counted from 0."""
+        config = self.config
+        return learning_rate(
+            number, config.learning_rate, config.decay_rate, config.decay_steps
+        )
+
+    def epoch(
+        self, state: State, key: Key[Array, ""], number: int
+    ) -> tuple[State, Float[Array, ""]]:
+        """Train for one epoch: by hand if that suffices, else as the recipe says.
+
+        Args:
+            state: given away: use the returned one from then on.
+            key: decides all that is random.
+            number: of the epoch, counted from 0.
+
+        Returns:
+            The new state, and the mean loss (nats) of the batches.
+        """
+        if not self.config.is_classic:
+            # What the compiled epoch does not depend on must not make it compile anew.
+            config = dataclasses.replace(self.config, seed=0, dataset="auto")
+            return recipe_epoch(state, *self.train, key, config)
+        params, train_loss = train_epoch(
+            state.params, *self.train, key, self.rate(number), self.config.batch_size
+        )
+        return State(params), train_loss
+
+    def accuracies(self, params: Params) -> tuple[float, float]:
+        """The parts of the training and of the test images that are classified right."""
+        return accuracy(params, *self.train), accuracy(params, *self.test)
+
+
+def epochs(
+    dataset: Dataset,
+    config: Config,
+    state: State | None = None,
+    first: int = 0,
+    on: Callable[[Dataset, Config], OneDevice] = OneDevice,
+) -> Iterator[Epoch]:
     """Train, and yield after each epoch; stop iterating to stop training.
 
-    The same configuration gives the same parameters, bit for bit, on the same machine.
+    The same configuration gives the same parameters, bit for bit, on the same machine. So does a
+    run that goes on from the state of an earlier one: every key is made from the seed and the
+    number of the epoch.
+
+    Args:
+        dataset: digits to train and to test with.
+        config: the recipe.
+        state: what epoch `first - 1` of the same configuration yielded; without it, a fresh one.
+        first: the epoch to go on with.
+        on: where to compute; `parallel.ManyDevices` with a mesh is another place.
 
     Raises:
         SettingError: the batch is larger than the training set.
         DivergedError: the loss or a parameter is no longer finite. What was yielded last is good.
+
+    Example:
+        >>> from mnist_code import data
+        >>> digits, config = data.load("digits"), Config(epochs=2)
+        Data: digits, 1,440 images for training, 357 for testing
+        >>> begun, done = epochs(digits, config)
+        >>> (again,) = epochs(digits, config, begun.state, first=1)
+        >>> bool((done.params[0][0] == again.params[0][0]).all())
+        True
     """
     size = len(dataset.train_labels)
     if config.batch_size > size:
@@ -155,48 +236,34 @@ def epochs(dataset: Dataset, config: Config) -> Iterator[Epoch]:
             f"batch_size must be at most the {size:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
-    train = (
-        jnp.asarray(as_vectors(dataset.train_images)),
-        jnp.asarray(dataset.train_labels),
-    )
-    test = (
-        jnp.asarray(as_vectors(dataset.test_images)),
-        jnp.asarray(dataset.test_labels),
-    )
-
+    device = on(dataset, config)
     init_key, shuffle_key = jax.random.split(jax.random.key(config.seed))
-    params = init_network_params(init_key, config.layer_sizes)
-    for epoch in range(config.epochs):
-        start = time.perf_counter()
-        rate = learning_rate(
-            epoch, config.learning_rate, config.decay_rate, config.decay_steps
-        )
+    state = device.place(start(init_key, config) if state is None else state)
+    for epoch in range(first, config.epochs):
+        began = time.perf_counter()
         key = jax.random.fold_in(shuffle_key, epoch)
-        # A copy is donated, since the caller may still hold what was yielded.
-        new_params, train_loss = train_epoch(
-            jax.tree.map(jnp.copy, params), *train, key, rate, config.batch_size
-        )
-        jax.block_until_ready(new_params)
+        # A copy is given away, since the caller may still hold what was yielded.
+        given = jax.tree.map(jnp.copy, state)
+        new_state, train_loss = device.epoch(given, key, epoch)
+        jax.block_until_ready(new_state)
         trained = time.perf_counter()
-        finite = all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(new_params))
+        finite = all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(new_state))
         if not (finite and math.isfinite(train_loss)):
             raise DivergedError(
                 f"The loss stopped being a finite number in epoch {epoch}. "
                 f"Try a learning rate below {config.learning_rate:g}."
             )
-        params = new_params
-        train_accuracy, test_accuracy = (
-            accuracy(params, *train),
-            accuracy(params, *test),
-        )
+        state = new_state
+        train_accuracy, test_accuracy = device.accuracies(state.best)
         yield Epoch(
             epoch,
-            params,
+            state.best,
             float(train_loss),
             train_accuracy,
             test_accuracy,
-            trained - start,
+            trained - began,
             time.perf_counter() - trained,
+            state,
         )
 
 

@@ -22,6 +22,7 @@ from mnist_code import cli, training
 from mnist_code.cli import main
 from mnist_code.config import Config
 from mnist_code.data import load
+from mnist_code.recipes import RECIPES
 from mnist_code.storage import load_params, save_params
 from mnist_code.training import epochs, fit
 
@@ -105,8 +106,11 @@ def test_options_are_those_of_the_configuration():
     """A default that stands in two places."""
     options = vars(cli._parser().parse_args(["train"]))
     asked = {setting.name for setting in dataclasses.fields(Config) if setting.metadata}
-    assert asked == {"dataset", "epochs", "batch_size", "learning_rate", "seed"}
-    assert {options[name] for name in asked} == {None}  # left to Config
+    assert asked == {
+        "dataset", "epochs", "batch_size", "learning_rate", "seed", "optimizer",
+        "schedule", "initialization", "averaging", "smoothing", "distortion",
+    }  # fmt: skip
+    assert {options[name] for name in asked} == {None}  # left to the recipe
     given = [
         "--epochs",
         "3",
@@ -118,10 +122,28 @@ def test_options_are_those_of_the_configuration():
         "7",
     ]
     options = vars(cli._parser().parse_args(["train", *given]))
-    assert Config(**{name: options[name] for name in asked - {"dataset"}}) == Config(
-        epochs=3, batch_size=8, learning_rate=0.5, seed=7
-    )
+    chosen = {name: options[name] for name in asked if options[name] is not None}
+    assert Config(**chosen) == Config(epochs=3, batch_size=8, learning_rate=0.5, seed=7)
     assert str(options["out"]) == "params.safetensors"
+
+
+def test_options_override_the_recipe(monkeypatch, tmp_path, dataset):
+    """An option that the recipe wins over, or a recipe that is not looked up."""
+    seen = []
+
+    def spy(dataset, config):
+        seen.append(config)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "epochs", spy)
+    monkeypatch.setattr(cli.data, "load", lambda name: dataset)
+    common = ["train", "--out", str(tmp_path / "params"), "--epochs", "2"]
+    cli.main(common)
+    cli.main([*common, "--recipe", "fast", "--batch-size", "64"])
+    assert seen == [
+        Config(epochs=2),
+        dataclasses.replace(RECIPES["fast"], epochs=2, batch_size=64),
+    ]
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"]])

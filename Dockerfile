@@ -1,0 +1,22 @@
+# The server of chapter 13 in a container that fits Amazon SageMaker's contract for hosting:
+# it is run with the argument `serve`, as root, with the model's files in /opt/ml/model.
+#
+#   docker build -t digits .
+#   docker run -p 8080:8080 -v "$PWD/params.safetensors:/opt/ml/model/params.safetensors:ro" digits
+FROM python:3.12-slim
+
+WORKDIR /src
+COPY constraints.txt pyproject.toml requirements.txt README.md LICENSE ./
+COPY mnist_code mnist_code
+# What serving imports, and no more: no TensorFlow, no Jupyter.
+RUN pip install --no-cache-dir -c constraints.txt \
+    jax jaxtyping numpy safetensors scipy pillow tqdm filelock starlette uvicorn \
+    && pip install --no-cache-dir --no-deps .
+
+ENV MNIST_CODE_HOST=0.0.0.0 \
+    PYTHONUNBUFFERED=1
+EXPOSE 8080
+# The command looks for params.safetensors here, where SageMaker unpacks the model's archive.
+WORKDIR /opt/ml/model
+ENTRYPOINT ["python", "-m", "mnist_code"]
+CMD ["serve"]

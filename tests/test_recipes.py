@@ -1,0 +1,212 @@
+"""Recipes: against Optax by hand and NumPy; resumed, sharded, and the classic one untouched."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_training import SMALL, assert_close, batch_of, copied, same_bits
+
+from mnist_code import recipes
+from mnist_code.config import Config
+from mnist_code.errors import DivergedError
+from mnist_code.model import init_network_params
+from mnist_code.recipes import RECIPES, he_params, recipe_epoch, recipe_loss, start
+from mnist_code.training import epochs, learning_rate, loss, train_epoch
+
+FAST = Config(
+    epochs=3, batch_size=48, learning_rate=0.2, optimizer="nesterov",
+    schedule="one-cycle", initialization="he", layer_sizes=SMALL,
+)  # fmt: skip
+RICH = dataclasses.replace(FAST, averaging=0.9, smoothing=0.1)
+
+
+def test_the_recipes_have_names_that_the_command_line_offers():
+    """A recipe lost; a classic one that is not the program of Part I."""
+    assert list(RECIPES) == ["classic", "fast", "accurate"]
+    assert RECIPES["classic"] == Config()
+    assert [recipe.is_classic for recipe in RECIPES.values()] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"optimizer": "adam"}, {"schedule": "one-cycle"}, {"initialization": "he"},
+     {"averaging": 0.5}, {"smoothing": 0.1}, {"distortion": 0.5}],
+)  # fmt: skip
+def test_one_setting_is_enough_to_leave_the_classic_program(change):
+    """A setting that is accepted and then ignored."""
+    assert Config().is_classic
+    assert not Config(**change).is_classic
+
+
+def test_the_classic_program_is_a_loop_of_its_functions(dataset, train):
+    """Parameters other than those of Part I, be it in the last bit."""
+    config = Config(epochs=3, seed=4, layer_sizes=SMALL)
+    init_key, shuffle_key = jax.random.split(jax.random.key(4))
+    params = init_network_params(init_key, SMALL)
+    for epoch in range(3):
+        key = jax.random.fold_in(shuffle_key, epoch)
+        params, _ = train_epoch(params, *train, key, learning_rate(epoch), 32)
+    *_, last = epochs(dataset, config)
+    assert same_bits(last.params, params)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_loss_is_that_of_the_hand_made_one(smoothing):
+    """A sum for a mean; smoothing that does not add up to 1."""
+    params, images, targets = batch_of(31)
+    found = recipe_loss(params, images, targets.argmax(-1), smoothing)
+    smoothed = targets * (1 - smoothing) + smoothing / 10
+    assert float(found) == pytest.approx(
+        float(loss(params, images, smoothed)), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("config", [FAST, RICH], ids=["fast", "rich"])
+def test_an_epoch_is_a_loop_of_nesterov_by_hand(train, config):
+    """A rate, a momentum, an average or an order that the compiled epoch treats otherwise.
+
+    Nesterov's rule, the schedule and the average are written out in NumPy.
+    """
+    images, labels = (array[:480] for array in train)
+    key = jax.random.key(3)
+    state = start(jax.random.key(0), config)
+    params = average = jax.tree.map(np.float64, state.params)
+    new, mean_loss = recipe_epoch(copied(state), images, labels, key, config)
+
+    velocity = jax.tree.map(np.zeros_like, params)
+    order = np.asarray(jax.random.permutation(jax.random.split(key)[0], 480))
+    losses = []
+    for step, batch in enumerate(order.reshape(10, 48)):
+        warm, total = 6, 30
+        up, down = step / warm, (total - step) / (total - warm)
+        rate = config.learning_rate * min(up, down)
+        value, slope = jax.value_and_grad(recipe_loss)(
+            jax.tree.map(jnp.float32, params),
+            images[batch],
+            labels[batch],
+            config.smoothing,
+        )
+        losses.append(float(value))
+        velocity = jax.tree.map(lambda v, g: 0.9 * v + np.asarray(g), velocity, slope)
+        params = jax.tree.map(
+            lambda p, v, g, rate=rate: p - rate * (0.9 * v + np.asarray(g)),
+            params, velocity, slope,
+        )  # fmt: skip
+        average = jax.tree.map(lambda a, p: 0.9 * a + 0.1 * p, average, params)
+    assert_close(new.params, params, rtol=0, atol=1e-5)
+    assert float(mean_loss) == pytest.approx(np.mean(losses), rel=1e-4)
+    if config.averaging:
+        assert_close(new.best, average, rtol=0, atol=1e-5)
+    else:
+        assert new.average is None
+        assert same_bits(new.best, new.params)
+
+
+def test_a_cycle_starts_and_ends_at_zero():
+    """A run that ends while the rate is still high, or a peak that is never reached."""
+    sgd = dataclasses.replace(FAST, optimizer="sgd")
+    optimizer = recipes.make_optimizer(sgd, updates=10)
+    state, rates = optimizer.init(jnp.zeros(())), []
+    for _ in range(31):
+        step, state = optimizer.update(jnp.ones(()), state)
+        rates.append(-float(step))
+    assert rates[0] == 0
+    assert rates[30] == pytest.approx(0, abs=1e-6)
+    assert max(rates) == rates[6] == pytest.approx(0.2)
+
+
+def test_the_decay_is_that_of_the_classic_program():
+    """A rate that decays by updates where it should by epochs."""
+    config = Config(optimizer="sgd", smoothing=0.1)
+    optimizer = recipes.make_optimizer(config, updates=4)
+    state, rates = optimizer.init(jnp.zeros(())), []
+    for _ in range(41):
+        step, state = optimizer.update(jnp.ones(()), state)
+        rates.append(-float(step))
+    assert rates[::4] == pytest.approx(
+        [learning_rate(epoch) for epoch in range(11)], rel=1e-5
+    )
+
+
+def test_he_initialization_keeps_the_size_of_activations():
+    """A scale by outputs for one by inputs."""
+    (w0, b0), (w1, b1) = he_params(jax.random.key(0))
+    assert float(w0.std()) == pytest.approx((2 / 784) ** 0.5, rel=0.01)
+    assert float(w1.std()) == pytest.approx((2 / 512) ** 0.5, rel=0.05)
+    assert not b0.any()
+    assert not b1.any()
+    assert not same_bits(w1, he_params(jax.random.key(1))[1][0])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Config(epochs=3, layer_sizes=SMALL), FAST, RICH,
+     dataclasses.replace(FAST, optimizer="adam", learning_rate=1e-3)],
+    ids=["classic", "fast", "rich", "adam"],
+)  # fmt: skip
+def test_a_run_that_goes_on_ends_with_the_same_bits(dataset, config):
+    """Something that decides the run and is not in the state: a step count, an average, a key."""
+    with jax.numpy_dtype_promotion("standard"):  # Optax's Adam raises to a whole power
+        through = list(epochs(dataset, config))
+        saved = jax.tree.map(np.asarray, through[0].state)  # as from a file
+        state = jax.tree.map(jnp.asarray, saved)
+        resumed = list(epochs(dataset, config, state, first=1))
+    assert [result.epoch for result in resumed] == [1, 2]
+    assert same_bits(resumed[-1].state, through[-1].state)
+    assert resumed[-1].train_loss == through[-1].train_loss
+    assert not same_bits(through[0].params, through[-1].params)
+
+
+def test_seeds_and_data_sets_share_one_compilation(dataset):
+    """A second of compilation for each seed."""
+    recipe_epoch.clear_cache()
+    for seed in (0, 1):
+        list(epochs(dataset, dataclasses.replace(FAST, seed=seed, dataset="digits")))
+    assert recipe_epoch._cache_size() == 1
+
+
+def test_divergence_is_told(dataset):
+    """Parameters of NaN that are yielded as if they were good."""
+    with pytest.raises(DivergedError, match="below 1e\\+30"):
+        list(epochs(dataset, dataclasses.replace(FAST, learning_rate=1e30)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fast"])
+def test_a_recipe_learns_the_digits_better_than_guessing(dataset, name):
+    """Settings that belong to no working program."""
+    *_, last = epochs(dataset, dataclasses.replace(RECIPES[name], epochs=8))
+    assert last.test_accuracy > 0.9
+
+
+@pytest.mark.slow
+def test_the_compiled_epoch_takes_sharded_images(python):
+    """An epoch that pulls its arrays to the host, or to one device, on a mesh of four."""
+    program = """if True:
+        import jax, numpy as np
+        jax.config.update("jax_num_cpu_devices", 4)
+        from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+        from mnist_code.config import Config
+        from mnist_code.recipes import recipe_epoch, start
+        config = Config(batch_size=32, optimizer="nesterov", learning_rate=0.1,
+                        layer_sizes=(784, 16, 10))
+        mesh = jax.make_mesh((4,), ("batch",), axis_types=(AxisType.Auto,))
+        images = jax.random.uniform(jax.random.key(1), (320, 784))
+        labels = jax.random.randint(jax.random.key(2), (320,), 0, 10)
+        ends = []
+        for spec in (None, P("batch")):
+            state = start(jax.random.key(0), config)
+            data = images, labels
+            if spec is not None:
+                data = jax.device_put(data, NamedSharding(mesh, spec))
+                state = jax.device_put(state, NamedSharding(mesh, P()))
+            ends.append(recipe_epoch(state, *data, jax.random.key(3), config)[0])
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *ends)
+        print("equal")
+    """
+    result = python("-c", program)
+    assert (result.stdout, result.returncode) == ("equal\n", 0), result.stderr
