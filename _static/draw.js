@@ -168,7 +168,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const { dataset, images, right, right_in_8_bits } = Digit.NETWORK.facts;
   document.querySelector("[data-draw-facts]").textContent =
-    `Of ${images.toLocaleString("en")} test images of ${dataset}, this network gets ` +
+    `Of ${images.toLocaleString("en")} test images of ${dataset === "mnist" ? "MNIST" : dataset}, this network gets ` +
     `${right.toLocaleString("en")} right as trained, and ${right_in_8_bits.toLocaleString("en")} rounded to 8 bits.`;
 
   // Drawing: white ink on black, as in MNIST.
