@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import math
 import time
@@ -11,15 +12,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn import one_hot
 from jaxtyping import Array, Float, Int, Key
 
 from mnist_code.config import DECAY_RATE, DECAY_STEPS, INIT_LR, LAYER_SIZES, Config
-from mnist_code.data import Dataset, as_vectors
+from mnist_code.data import Dataset
 from mnist_code.errors import DivergedError, SettingError
 from mnist_code.evaluation import accuracy
 from mnist_code.model import Params, batched_predict
-from mnist_code.recipes import State, recipe_epoch, start
+from mnist_code.recipes import State, compile_ahead, recipe_epoch, start
 
 NUM_CLASSES = LAYER_SIZES[-1]
 
@@ -131,13 +133,13 @@ class Epoch(NamedTuple):
     epoch: int  # counted from 0
     params: Params  # to use
     train_loss: float  # nats, the mean over the epoch's batches
-    train_accuracy: float  # 0 to 1, after the epoch
-    test_accuracy: float
+    train_accuracy: float | None  # 0 to 1, after the epoch; None where not counted
+    test_accuracy: float | None
     train_seconds: float  # the first epoch's include compilation
     evaluate_seconds: float
     state: State | None = None  # to go on from
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float | None]:
         """All numbers, without parameters and state: one line of a metrics file."""
         return {
             name: value
@@ -180,37 +182,37 @@ def epochs(
             f"batch_size must be at most the {size:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
-    train = (
-        jnp.asarray(as_vectors(dataset.train_images)),
-        jnp.asarray(dataset.train_labels),
+    # What neither the first state nor an epoch depends on must not make them compile anew.
+    seed, config = config.seed, dataclasses.replace(config, seed=0, dataset="auto")
+    jobs = []
+    if not config.is_classic:
+        jobs = compile_ahead(config, size, len(dataset.test_labels))
+    train, test = (
+        (_to_vectors(images), jnp.asarray(labels))
+        for images, labels in (
+            (dataset.train_images, dataset.train_labels),
+            (dataset.test_images, dataset.test_labels),
+        )
     )
-    test = (
-        jnp.asarray(as_vectors(dataset.test_images)),
-        jnp.asarray(dataset.test_labels),
-    )
-
-    init_key, shuffle_key = jax.random.split(jax.random.key(config.seed))
+    init_key, shuffle_key = _keys(seed)
     state = start(init_key, config) if state is None else state
+    concurrent.futures.wait(jobs)
     for epoch in range(first, config.epochs):
         began = time.perf_counter()
         key = jax.random.fold_in(shuffle_key, epoch)
-        # A copy is donated, since the caller may still hold what was yielded.
-        new_state, train_loss = _one_epoch(
-            jax.tree.map(jnp.copy, state), *train, key, epoch, config
-        )
+        new_state, train_loss = _one_epoch(state, *train, key, epoch, config)
         jax.block_until_ready(new_state)
         trained = time.perf_counter()
-        finite = all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(new_state))
-        if not (finite and math.isfinite(train_loss)):
+        if not (_is_finite(new_state) and math.isfinite(train_loss)):
             raise DivergedError(
                 f"The loss stopped being a finite number in epoch {epoch}. "
                 f"Try a learning rate below {config.learning_rate:g}."
             )
         state = new_state
-        train_accuracy, test_accuracy = (
-            accuracy(state.best, *train),
-            accuracy(state.best, *test),
-        )
+        each = config.evaluate == "epoch"
+        counted = each or epoch == config.epochs - 1
+        train_accuracy = accuracy(state.best, *train) if each else None
+        test_accuracy = accuracy(state.best, *test) if counted else None
         yield Epoch(
             epoch,
             state.best,
@@ -223,17 +225,38 @@ def epochs(
         )
 
 
+@jax.jit
+def _to_vectors(images):
+    """`as_vectors` on the device, bit for bit, without a float copy on the way.
+
+    A table, since XLA would multiply by 1 / 255, which rounds otherwise than a division.
+    """
+    shades = np.arange(256, dtype=np.float32) / 255
+    return jnp.asarray(shades)[images.reshape(len(images), -1)]
+
+
+@jax.jit
+def _keys(seed):
+    """The key of the first parameters, and that of all shuffles and distortions."""
+    return tuple(jax.random.split(jax.random.key(seed)))
+
+
+def _is_finite(state: State) -> bool:
+    """Asked of NumPy, which need not compile the question."""
+    return all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state))
+
+
 def _one_epoch(state, images, labels, key, epoch, config):
     """By hand if that suffices, else as the recipe says."""
     if not config.is_classic:
-        # What the compiled epoch does not depend on must not make it compile anew.
-        config = dataclasses.replace(config, seed=0, dataset="auto")
         return recipe_epoch(state, images, labels, key, config)
     rate = learning_rate(
         epoch, config.learning_rate, config.decay_rate, config.decay_steps
     )
+    # A copy is donated, since the caller may still hold what was yielded.
+    params = jax.tree.map(jnp.copy, state.params)
     params, train_loss = train_epoch(
-        state.params, images, labels, key, rate, config.batch_size
+        params, images, labels, key, rate, config.batch_size
     )
     return State(params), train_loss
 
