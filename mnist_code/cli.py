@@ -210,7 +210,7 @@ def _train(options: argparse.Namespace) -> int:
     # Of several processes all compute, and the first alone reads and writes.
     writes = parallel.process() == 0
     checkpoints = _checkpoints(options, config, dataset.name) if writes else None
-    history: list[dict[str, float]] = []
+    history: list[dict[str, float | None]] = []
     last: Epoch | None = None
 
     def keep(result: Epoch) -> None:

@@ -165,3 +165,83 @@ def project() -> Figure:
     ]:
         arrow(axis, start, end)
     return figure
+
+
+@in_book_style
+def mesh(devices: int = 8) -> Figure:
+    """A mesh of devices: each holds its share of the batch and a copy of all parameters.
+
+    Args:
+        devices: how many.
+
+    Example:
+        >>> [text.get_text() for text in mesh(2).axes[0].texts].count("device 1")
+        1
+    """
+    figure, axes = new_figure(height=3.6)
+    axis = axes[0, 0]
+    axis.set(xlim=(0, 16), ylim=(0, 8), aspect="equal")
+    axis.axis("off")
+    width = 16 / devices
+    share = 32 // devices
+    box(
+        axis,
+        8,
+        7.3,
+        15.4,
+        1.0,
+        "a batch of 32 images, cut along the axis \u201cbatch\u201d",
+    )
+    for device in range(devices):
+        middle = width * (device + 0.5)
+        arrow(axis, (middle, 6.8), (middle, 6.1))
+        axis.add_patch(
+            FancyBboxPatch(
+                (middle - width / 2 + 0.1, 2.0), width - 0.2, 4.1,
+                boxstyle="round,pad=0,rounding_size=0.12", facecolor="none", edgecolor=INK,
+            )
+        )  # fmt: skip
+        first = device * share
+        rows = f"images\n{first} to {first + share - 1}"
+        box(axis, middle, 5.2, width - 0.5, 1.4, rows, fontsize="small")
+        box(axis, middle, 3.7, width - 0.5, 1.2, "all\nparameters", YELLOW, fontsize=8)  # fmt: skip
+        axis.text(
+            middle, 2.45, f"device {device}", ha="center", va="center", color=INK,
+            fontsize="small",
+        )  # fmt: skip
+        arrow(axis, (middle, 2.0), (middle, 1.35))
+    box(axis, 8, 0.8, 15.4, 1.0, "the gradients, summed over all devices", YELLOW)
+    return figure
+
+
+@in_book_style
+def paths() -> Figure:
+    """The ways from trained parameters to the places where they run.
+
+    Example:
+        >>> "StableHLO" in [text.get_text() for text in paths().axes[0].texts]
+        True
+    """
+    figure, axes = new_figure(height=4.6)
+    axis = axes[0, 0]
+    axis.set(xlim=(0, 16), ylim=(0, 10), aspect="equal")
+    axis.axis("off")
+    box(axis, 2.0, 5.0, 3.2, 2.0, "parameters\nand predict")
+    ways = [
+        (8.8, "StableHLO", "jax.export", "JAX, without our code"),
+        (6.9, "SavedModel", "jax2tf", "TensorFlow, its server"),
+        (5.0, "LiteRT", "converter", "phone, small device"),
+        (3.1, "script, 8 bits", "quantize", "browser"),
+        (1.2, "container", "Dockerfile", "cloud, over HTTP"),
+    ]
+    for y, form, tool, where in ways:
+        axis.annotate(
+            "", xy=(6.3, y), xytext=(3.6, 5.0 + (y - 5.0) / 5),
+            arrowprops={"arrowstyle": "-|>", "color": INK},
+        )  # fmt: skip
+        box(axis, 8.0, y, 3.4, 1.3, form, YELLOW, fontsize=12)
+        beside = y + 0.5 if y >= 5 else y - 0.75
+        axis.text(6.2, beside, tool, ha="right", color=INK, fontsize="small")
+        arrow(axis, (9.7, y), (11.2, y))
+        box(axis, 13.5, y, 4.6, 1.3, where, fontsize=12)
+    return figure

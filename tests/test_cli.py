@@ -132,7 +132,7 @@ def test_options_override_the_recipe(monkeypatch, tmp_path, dataset):
     """An option that the recipe wins over, or a recipe that is not looked up."""
     seen = []
 
-    def spy(dataset, config, *_):
+    def spy(dataset, config, *rest):
         seen.append(config)
         raise KeyboardInterrupt
 
@@ -147,15 +147,20 @@ def test_options_override_the_recipe(monkeypatch, tmp_path, dataset):
     ]
 
 
-@pytest.mark.parametrize("command", [[], ["train"], ["evaluate"], ["predict"]])
+@pytest.mark.parametrize(
+    "command", [[], ["train"], ["evaluate"], ["predict"], ["export"], ["serve"]]
+)
 def test_help_names_the_options(command, capsys):
     """A percent sign that breaks argparse's help."""
     with pytest.raises(SystemExit, match="0"):
         main([*command, "--help"])
     text = capsys.readouterr().out
     for option in {"train": ("--dataset", "--epochs", "--batch-size", "--learning-rate", "--seed",
-                             "--out", "--metrics"),
+                             "--out", "--metrics", "--checkpoints", "--resume", "--devices",
+                             "--coordinator", "--processes", "--process-id"),
                    "evaluate": ("--params", "--dataset"), "predict": ("--params", "IMAGE"),
+                   "export": ("--params", "--format", "--out"),
+                   "serve": ("--params", "--host", "--port", "--read-seconds"),
                    }.get("".join(command), ("train", "evaluate", "predict")):  # fmt: skip
         assert option in text
 

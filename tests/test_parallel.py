@@ -26,14 +26,15 @@ from mnist_code.cli import main
 from mnist_code.config import Config
 from mnist_code.errors import ProcessError, SettingError
 from mnist_code.parallel import ManyDevices, make_mesh, padded_batches
-from mnist_code.recipes import RECIPES, State, recipe_loss
+from mnist_code.recipes import State, recipe_loss
 from mnist_code.storage import load_params
 from mnist_code.training import OneDevice, epochs, loss
 
 CLASSIC = Config(epochs=2, learning_rate=0.3)
-RECIPE = dataclasses.replace(
-    RECIPES["fast"], epochs=2, averaging=0.9, smoothing=0.1, distortion=1.0
-)
+RECIPE = Config(
+    epochs=2, batch_size=128, learning_rate=0.1, optimizer="nesterov", schedule="one-cycle",
+    initialization="he", averaging=0.9, smoothing=0.1, distortion=1.0,
+)  # fmt: skip
 
 
 def largest_difference(one, other):
@@ -262,8 +263,9 @@ def start_two(folder, *options):
 @pytest.mark.slow
 def test_two_processes_train_one_model_and_survive_a_kill(dataset, tmp_path):
     """Parameters that drift apart, data read twice, a process that waits for a dead one."""
-    config = dataclasses.replace(RECIPES["fast"], epochs=8)
-    options = ["--recipe=fast", "--epochs=8", "--resume"]
+    config = Config(epochs=8, batch_size=128, learning_rate=0.1, optimizer="nesterov")
+    options = ["--epochs=8", "--batch-size=128", "--learning-rate=0.1",
+               "--optimizer=nesterov", "--resume"]  # fmt: skip
 
     first, second = start_two(tmp_path, *options)
     kept = tmp_path / "checkpoints"

@@ -2,6 +2,7 @@
 
 from mnist_code.exercises.autodiff import check_loss
 from mnist_code.exercises.classification import check_accuracy
+from mnist_code.exercises.deployment import check_quantized
 from mnist_code.exercises.forward_pass import check_softmax
 from mnist_code.exercises.initialization import check_init
 from mnist_code.exercises.jit import check_padded
@@ -9,6 +10,7 @@ from mnist_code.exercises.loading import check_batches
 from mnist_code.exercises.project import check_optimizer, check_program
 from mnist_code.exercises.pure_functions import check_running_mean
 from mnist_code.exercises.vmap import check_pairwise
+from mnist_code.exercises.wider import check_shares
 
 __all__ = [
     "check_accuracy",
@@ -19,6 +21,8 @@ __all__ = [
     "check_padded",
     "check_pairwise",
     "check_program",
+    "check_quantized",
     "check_running_mean",
+    "check_shares",
     "check_softmax",
 ]
