@@ -5,7 +5,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& echo $$python && break; done)
 BIN := .venv/bin
 
-.PHONY: help setup book test test-mnist lint notebooks clean
+.PHONY: help setup book test test-mnist lint notebooks bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-mnist  run every notebook on MNIST"
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
+	@echo "make bench       measure what the record of benchmarks/ lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
 	@echo "Each first makes a virtual environment in .venv, once."
 
@@ -47,6 +48,11 @@ lint: setup
 
 notebooks: setup
 	$(BIN)/python tools/run_notebooks.py
+
+bench: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf _build .venv

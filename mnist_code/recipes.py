@@ -33,14 +33,15 @@ RECIPES = {
         evaluate="end",
     ),
     "accurate": Config(
-        epochs=100,
+        epochs=130,
         batch_size=128,
         learning_rate=0.5,
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
         smoothing=0.05,
-        distortion=1.0,
+        distortion=0.5,
+        evaluate="end",
     ),
 }
 MOMENTUM = 0.9
