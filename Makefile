@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help setup book serve test test-mnist lint notebooks network cover clean
+.PHONY: help setup book serve test test-mnist lint notebooks network cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
@@ -17,6 +17,7 @@ help:
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
 	@echo "make network     train on MNIST the network of the page where one draws a digit"
 	@echo "make cover       draw the cover of the front page"
+	@echo "make bench       measure what the record of benchmarks/ lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
 	@echo "Each first makes a virtual environment in .venv, once."
 
@@ -28,7 +29,7 @@ setup: .venv/complete
 	@echo "Setting up .venv: about 3 GB to fetch and unpack, a minute or two"
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve]'
+		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve,bench]'
 	@touch $@
 
 book: setup
@@ -66,6 +67,9 @@ network: setup
 
 cover: setup
 	$(BIN)/python tools/cover.py
+
+bench: setup
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf _build .venv tests/node_modules

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from mnist_code.augment import SIDE, distort
+from mnist_code.augment import distort_batch
 from mnist_code.config import LAYER_SIZES, Config
 from mnist_code.evaluation import predicted_labels
 from mnist_code.model import Params, batched_predict, init_network_params
@@ -33,14 +33,15 @@ RECIPES = {
         evaluate="end",
     ),
     "accurate": Config(
-        epochs=100,
+        epochs=130,
         batch_size=128,
         learning_rate=0.5,
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
         smoothing=0.05,
-        distortion=1.0,
+        distortion=0.5,
+        evaluate="end",
     ),
 }
 MOMENTUM = 0.9
@@ -191,10 +192,7 @@ def recipe_update(
     import optax
 
     if config.distortion:
-        keys = jax.random.split(key, len(images))
-        pictures = images.reshape(-1, SIDE, SIDE)
-        warped = jax.vmap(distort, (0, 0, None))(keys, pictures, config.distortion)
-        images = warped.reshape(images.shape)
+        images = distort_batch(key, images, config.distortion)
     value, gradients = jax.value_and_grad(recipe_loss)(
         state.params, images, labels, config.smoothing, weights
     )
