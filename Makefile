@@ -4,15 +4,20 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
 BIN := .venv/bin
+PORT ?= 8000
 
-.PHONY: help setup book test test-mnist lint notebooks clean
+.PHONY: help setup book serve test test-mnist lint notebooks network cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
+	@echo "make serve       build the book and show it on http://127.0.0.1:8000 (or PORT=...)"
 	@echo "make test        run the unit tests and every notebook, on the embedded digits"
 	@echo "make test-mnist  run every notebook on MNIST"
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
+	@echo "make network     train on MNIST the network of the page where one draws a digit"
+	@echo "make cover       draw the cover of the front page"
+	@echo "make bench       measure what the record of benchmarks/ lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
 	@echo "Each first makes a virtual environment in .venv, once."
 
@@ -24,18 +29,27 @@ setup: .venv/complete
 	@echo "Setting up .venv: about 3 GB to fetch and unpack, a minute or two"
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve]'
+		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve,bench]'
 	@touch $@
 
 book: setup
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
-	@echo "The book is built. Open _build/html/index.html"
+	@echo "The book is built. Open $(CURDIR)/_build/html/index.html, or run: make serve"
 
-test: setup
+serve: book
+	@echo "The book is on http://127.0.0.1:$(PORT) until you press Ctrl-C"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+test: setup tests/node_modules
 	$(BIN)/python -m pytest
 	@echo
 	@echo "All tests passed. Train the classifier: .venv/bin/python -m mnist_code train"
+
+# axe-core looks for faults that keep readers out. Without npm its one test is skipped.
+tests/node_modules: tests/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests --ignore-scripts --no-audit --no-fund; \
+		else echo "npm was not found: the pages are not checked with axe-core"; fi
 
 test-mnist: setup
 	MNIST_CODE_DATASET=mnist $(BIN)/python -m pytest --nbval chapters
@@ -48,5 +62,14 @@ lint: setup
 notebooks: setup
 	$(BIN)/python tools/run_notebooks.py
 
+network: setup
+	$(BIN)/python tools/draw_network.py
+
+cover: setup
+	$(BIN)/python tools/cover.py
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
 clean:
-	rm -rf _build .venv
+	rm -rf _build .venv tests/node_modules

@@ -11,10 +11,18 @@ const Digit = (() => {
   const bytes = (text) => Array.from(text, (character) => places.get(character));
   const integer = (place) => (place % 2 ? -(place + 1) / 2 : place / 2);
 
-  const params = NETWORK.layers.map(({ rows, steps, biases }) => ({
-    weights: rows.map((row, i) => Float32Array.from(bytes(row), (place) => integer(place) * steps[i])),
-    biases,
-  }));
+  /** Weights of one unit; inputs that are not named have weight 0. */
+  function unpack(row, step, inputs, count) {
+    const weights = new Float32Array(count);
+    bytes(row).forEach((place, i) => { weights[inputs[i]] = integer(place) * step; });
+    return weights;
+  }
+  let count = SIDE * SIDE; // inputs of the layer
+  const params = NETWORK.layers.map(({ inputs, rows, steps, biases }) => {
+    const weights = rows.map((row, i) => unpack(row, steps[i], inputs, count));
+    count = biases.length;
+    return { weights, biases };
+  });
   const samples = NETWORK.samples.map(({ label, pixels }) => ({
     label,
     image: Float32Array.from(bytes(pixels), (byte) => byte / 255),
@@ -160,7 +168,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const { dataset, images, right, right_in_8_bits } = Digit.NETWORK.facts;
   document.querySelector("[data-draw-facts]").textContent =
-    `Of ${images.toLocaleString("en")} test images of ${dataset}, this network gets ` +
+    `Of ${images.toLocaleString("en")} test images of ${dataset === "mnist" ? "MNIST" : dataset}, this network gets ` +
     `${right.toLocaleString("en")} right as trained, and ${right_in_8_bits.toLocaleString("en")} rounded to 8 bits.`;
 
   // Drawing: white ink on black, as in MNIST.

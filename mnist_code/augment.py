@@ -138,3 +138,20 @@ def distort(
     affine_key, elastic_key = jax.random.split(key)
     field = affine_field(affine_key, strength) + elastic_field(elastic_key, strength)
     return warp(image, field)
+
+
+def distort_batch(
+    key: Key[Array, ""],
+    images: Float[Array, "batch 784"],
+    strength: float | Float[Array, ""] = 1.0,
+) -> Float[Array, "batch 784"]:
+    """Distort each image of a batch in its own way: `distort`, vmapped, for flattened images.
+
+    Example:
+        >>> distort_batch(jax.random.key(0), jnp.zeros((32, 784))).shape
+        (32, 784)
+    """
+    keys = jax.random.split(key, len(images))
+    pictures = images.reshape(-1, SIDE, SIDE)
+    distorted = jax.vmap(distort, in_axes=(0, 0, None))(keys, pictures, strength)
+    return distorted.reshape(images.shape)

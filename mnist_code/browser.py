@@ -67,6 +67,8 @@ def script(
 ) -> str:
     """A classic script that defines `NETWORK`: what the page `draw` needs to know.
 
+    Inputs whose weights are all zero take no room: `inputs` names the others.
+
     Args:
         params: of the trained network.
         images: samples to try, 0 to 255; a pixel is the character at its place in the alphabet.
@@ -79,9 +81,11 @@ def script(
     layers = []
     for weights, biases in params:
         integers, steps = quantize(np.asarray(weights))
-        rows = [to_text(row) for row in integers]
+        used = integers.any(axis=0)
+        rows = [to_text(row) for row in integers[:, used]]
         layers.append(
             {
+                "inputs": np.flatnonzero(used).tolist(),
                 "steps": _shortest(steps),
                 "biases": _shortest(np.asarray(biases)),
                 "rows": rows,

@@ -32,7 +32,7 @@ class Checkpoint(NamedTuple):
     """What was read back."""
 
     state: State
-    history: list[dict[str, float]]  # the metrics of all epochs so far
+    history: list[dict[str, float | None]]  # the metrics of all epochs so far
     damaged: list[Path]  # newer ones that could not be used
 
     @property
@@ -83,7 +83,7 @@ class Checkpoints:
         """The epochs after which one was written and is still there."""
         return sorted(self._manager.all_steps())
 
-    def save(self, last: Epoch, history: list[dict[str, float]]) -> None:
+    def save(self, last: Epoch, history: list[dict[str, float | None]]) -> None:
         """Write a checkpoint, and delete the oldest if there are more than `KEEP`.
 
         Args:

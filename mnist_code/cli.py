@@ -210,7 +210,7 @@ def _train(options: argparse.Namespace) -> int:
     # Of several processes all compute, and the first alone reads and writes.
     writes = parallel.process() == 0
     checkpoints = _checkpoints(options, config, dataset.name) if writes else None
-    history: list[dict[str, float]] = []
+    history: list[dict[str, float | None]] = []
     last: Epoch | None = None
 
     def keep(result: Epoch) -> None:
@@ -258,20 +258,21 @@ def _train(options: argparse.Namespace) -> int:
             )
         parallel.leave()
         return INTERRUPTED if interrupted else 1
-    assert last is not None  # a configuration has at least one epoch
+    # A configuration has at least one epoch, and the last is evaluated.
+    assert last is not None
     if not writes:
         print(
             f"Done. SHA-256 of these parameters as a file: {fingerprint(last.params)}"
         )
         return 0
+    assert last.test_accuracy is not None
     count = len(dataset.test_labels)
     print(
         f"Test accuracy {last.test_accuracy:.2%}: {round(last.test_accuracy * count):,} of "
         f"{count:,} right. {sum(leaf.size for leaf in jax.tree.leaves(last.params)):,} parameters "
         f"saved in {options.out}"
     )
-    commonest = np.bincount(dataset.train_labels).max() / len(dataset.train_labels)
-    if last.train_accuracy <= commonest:
+    if last.test_accuracy <= np.bincount(dataset.test_labels).max() / count:
         print(
             "The network is no better than guessing. Try a lower learning rate.",
             file=sys.stderr,
@@ -296,9 +297,13 @@ def _checkpoints(
 
 
 def _epoch_line(result: Epoch) -> str:
+    training, test = (
+        " " * 6 + "–" if part is None else f"{part:7.2%}"
+        for part in (result.train_accuracy, result.test_accuracy)
+    )
     return (
         f"epoch {result.epoch:2}  loss {result.train_loss:.4f}  "
-        f"training {result.train_accuracy:7.2%}  test {result.test_accuracy:7.2%}  "
+        f"training {training}  test {test}  "
         f"{result.train_seconds:.2f} s + {result.evaluate_seconds:.2f} s"
     )
 

@@ -20,6 +20,7 @@ DATASETS = ("auto", "mnist", "digits")
 OPTIMIZERS = ("sgd", "nesterov", "adam")
 SCHEDULES = ("decay", "one-cycle")
 INITIALIZATIONS = ("normal", "he")
+EVALUATIONS = ("epoch", "end")
 
 
 def _option(default, help, choices=None):
@@ -73,6 +74,9 @@ class Config:
     distortion: float = _option(
         0.0, "strength of the random distortion of each image; 0: none"
     )
+    evaluate: str = _option(
+        "epoch", "epoch: count after each; end: only test images, and once", EVALUATIONS
+    )
     decay_rate: float = DECAY_RATE  # the learning rate shrinks by this factor ...
     decay_steps: float = DECAY_STEPS  # ... every so many epochs
     layer_sizes: tuple[int, ...] = LAYER_SIZES
@@ -83,6 +87,7 @@ class Config:
             "optimizer": OPTIMIZERS,
             "schedule": SCHEDULES,
             "initialization": INITIALIZATIONS,
+            "evaluate": EVALUATIONS,
         }.items():
             if (value := getattr(self, name)) not in choices:
                 raise SettingError(

@@ -209,7 +209,7 @@ def as_vectors(images: UInt8[np.ndarray, "n 28 28 1"]) -> Float[np.ndarray, "n 7
         >>> as_vectors(white).shape, as_vectors(white).max()
         ((2, 784), np.float32(1.0))
     """
-    return images.reshape(len(images), -1).astype(np.float32) / 255
+    return np.divide(images.reshape(len(images), -1), 255, dtype=np.float32)
 
 
 def pipeline(

@@ -25,7 +25,7 @@ from mnist_code.data import Dataset
 from mnist_code.errors import ProcessError, SettingError
 from mnist_code.evaluation import predicted_labels
 from mnist_code.model import Params
-from mnist_code.recipes import State, recipe_update, start
+from mnist_code.recipes import State, recipe_update, shuffled, start
 from mnist_code.training import NUM_CLASSES, OneDevice, update
 
 AXIS = "batch"  # the only axis of our meshes
@@ -91,10 +91,10 @@ class ManyDevices(OneDevice):
         self.cut = NamedSharding(mesh, P(AXIS))  # the first axis among the devices
         self.cut_batches = NamedSharding(mesh, P(None, AXIS))  # the second
         self.sizes = len(dataset.train_labels), len(dataset.test_labels)
-        self.parts = [
-            self._cut_once(self.images, self.labels),
-            self._cut_once(dataset.test_images.reshape(-1, 784), dataset.test_labels),
-        ]
+        self.train = self._cut_once(self.images, self.labels)
+        self.test = self._cut_once(
+            dataset.test_images.reshape(-1, 784), dataset.test_labels
+        )
         self.compiled = jax.jit(
             partial(sharded_epoch, config=config),
             out_shardings=self.copied,
@@ -115,13 +115,17 @@ class ManyDevices(OneDevice):
         self, state: State, key: Key[Array, ""], number: int
     ) -> tuple[State, Float[Array, ""]]:
         """Train for one epoch, with the batches that one device would have."""
-        order_key, distort_key = (
-            (key, key) if self.config.is_classic else jax.random.split(key)
+        if self.config.is_classic:
+            order = jax.random.permutation(key, len(self.labels))
+            distort_key = key  # of no use
+        else:
+            order_key, distort_key = jax.random.split(key)
+            order = shuffled(order_key, len(self.labels))
+        rows, weights = padded_batches(
+            np.asarray(order), self.config.batch_size, self.mesh.size
         )
-        order = np.asarray(jax.random.permutation(order_key, len(self.labels)))
-        rows, weights = padded_batches(order, self.config.batch_size, self.mesh.size)
         return self.compiled(
-            state,
+            jax.tree.map(jnp.copy, state),  # given away; the caller may still hold it
             _read(self.cut_batches, (*rows.shape, 784), lambda at: _vectors(self.images[rows[at]])),
             _read(self.cut_batches, rows.shape, lambda at: self.labels[rows[at]]),
             _read(self.cut, weights.shape, lambda at: weights[at]),
@@ -130,10 +134,13 @@ class ManyDevices(OneDevice):
             np.asarray(self.rate(number), jnp.result_type(float)),
         )  # fmt: skip
 
-    def accuracies(self, params: Params) -> tuple[float, float]:
-        """Of the training and the test images: each device counts on its own part."""
-        right = [int(self.count_right(params, *part)) for part in self.parts]
-        return right[0] / self.sizes[0], right[1] / self.sizes[1]
+    def train_accuracy(self, params: Params) -> float:
+        """Of the training images: each device counts on its own part."""
+        return int(self.count_right(params, *self.train)) / self.sizes[0]
+
+    def test_accuracy(self, params: Params) -> float:
+        """Of the test images: each device counts on its own part."""
+        return int(self.count_right(params, *self.test)) / self.sizes[1]
 
     def _cut_once(self, images, labels):
         """Images and labels in equal parts; the label -1 of padding is never right."""

@@ -126,10 +126,13 @@ def curves(history: Sequence[Epoch]) -> Figure:
     left.plot(epochs, [result.train_loss for result in history])
     left.set(title="Training loss", xlabel="epoch", ylabel="nats per image")
     left.set_ylim(bottom=0)
-    right.plot(
-        epochs, [100 * result.train_accuracy for result in history], label="training"
-    )
-    right.plot(epochs, [100 * result.test_accuracy for result in history], label="test")
+    # An epoch that was not counted becomes NaN, a gap in the line.
+    accuracies = {
+        "training": [result.train_accuracy for result in history],
+        "test": [result.test_accuracy for result in history],
+    }
+    for label, parts in accuracies.items():
+        right.plot(epochs, 100 * np.array(parts, float), label=label)
     right.set(title="Accuracy", xlabel="epoch", ylabel="% right")
     right.legend()
     for axis in (left, right):

@@ -5,6 +5,9 @@ The program of Part I is one recipe of many. Here Optax supplies what `training`
 
 from __future__ import annotations
 
+import concurrent.futures
+import itertools
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,8 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from mnist_code.augment import SIDE, distort
+from mnist_code.augment import distort_batch
 from mnist_code.config import LAYER_SIZES, Config
+from mnist_code.evaluation import predicted_labels
 from mnist_code.model import Params, batched_predict, init_network_params
 
 RECIPES = {
@@ -26,16 +30,18 @@ RECIPES = {
         schedule="one-cycle",
         initialization="he",
         smoothing=0.05,
+        evaluate="end",
     ),
     "accurate": Config(
-        epochs=100,
+        epochs=130,
         batch_size=128,
         learning_rate=0.5,
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
         smoothing=0.05,
-        distortion=1.0,
+        distortion=0.5,
+        evaluate="end",
     ),
 }
 MOMENTUM = 0.9
@@ -98,10 +104,24 @@ def he_params(key: Key[Array, ""], sizes=LAYER_SIZES) -> Params:
         >>> round(float(weights.std() * jnp.sqrt(784 / 2)), 2), float(biases.max())
         (1.0, 0.0)
     """
+    # One draw for all: a draw for each layer, in two axes, takes a second longer to compile.
+    shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
+    ends = list(itertools.accumulate(out * fan_in for out, fan_in in shapes))
+    parts = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
     return [
-        (w * (2 / w.shape[1]) ** 0.5, jnp.zeros_like(b))
-        for w, b in init_network_params(key, sizes, scale=1.0)
+        ((2 / shape[1]) ** 0.5 * part.reshape(shape), jnp.zeros(shape[0]))
+        for part, shape in zip(parts, shapes, strict=True)
     ]
+
+
+@partial(jax.jit, static_argnames="config")
+def _start_recipe(key, config):
+    """Compiled: a dozen small operations one by one would take longer to compile than to run."""
+    params = (he_params if config.initialization == "he" else init_network_params)(
+        key, config.layer_sizes
+    )
+    average = jax.tree.map(jnp.copy, params) if config.averaging else None
+    return State(params, make_optimizer(config, 1).init(params), average)
 
 
 def start(key: Key[Array, ""], config: Config) -> State:
@@ -112,14 +132,9 @@ def start(key: Key[Array, ""], config: Config) -> State:
         >>> state.optimizer, state.average
         ((), None)
     """
-    if config.initialization == "he":
-        params = he_params(key, config.layer_sizes)
-    else:
-        params = init_network_params(key, config.layer_sizes)
     if config.is_classic:
-        return State(params)
-    average = jax.tree.map(jnp.copy, params) if config.averaging else None
-    return State(params, make_optimizer(config, 1).init(params), average)
+        return State(init_network_params(key, config.layer_sizes))
+    return _start_recipe(key, config)
 
 
 def recipe_loss(
@@ -177,10 +192,7 @@ def recipe_update(
     import optax
 
     if config.distortion:
-        keys = jax.random.split(key, len(images))
-        pictures = images.reshape(-1, SIDE, SIDE)
-        warped = jax.vmap(distort, (0, 0, None))(keys, pictures, config.distortion)
-        images = warped.reshape(images.shape)
+        images = distort_batch(key, images, config.distortion)
     value, gradients = jax.value_and_grad(recipe_loss)(
         state.params, images, labels, config.smoothing, weights
     )
@@ -193,7 +205,19 @@ def recipe_update(
     return State(params, optimizer_state, average), value
 
 
-@partial(jax.jit, static_argnames="config", donate_argnames="state")
+def shuffled(key: Key[Array, ""], count: int) -> Int[Array, " count"]:
+    """The numbers from 0 to below `count`, in an order drawn from `key`.
+
+    As good as `jax.random.permutation` for so few, and compiled in a third of the time.
+
+    Example:
+        >>> sorted(shuffled(jax.random.key(0), 4).tolist())
+        [0, 1, 2, 3]
+    """
+    return jnp.argsort(jax.random.bits(key, (count,)))
+
+
+@partial(jax.jit, static_argnames="config")
 def recipe_epoch(
     state: State,
     images: Float[Array, "n 784"],
@@ -204,7 +228,7 @@ def recipe_epoch(
     """`training.train_epoch` for any recipe: visit the images once, in one compiled call.
 
     Args:
-        state: given away (donated): use the returned one from then on.
+        state: what `start` or an earlier epoch returned.
         images: float32 from 0 to 1, `batch_size` of them or more.
         labels: 0 to 9.
         key: decides the order and the distortions.
@@ -215,7 +239,7 @@ def recipe_epoch(
     """
     count = len(images) // config.batch_size
     order_key, distort_key = jax.random.split(key)
-    order = jax.random.permutation(order_key, len(images))
+    order = shuffled(order_key, len(images))
     batches = order[: count * config.batch_size].reshape(count, config.batch_size)
 
     def step(state, item):
@@ -225,3 +249,40 @@ def recipe_epoch(
     keys = jax.random.split(distort_key, count)
     state, losses = jax.lax.scan(step, state, (batches, keys))
     return state, jnp.mean(losses)
+
+
+def compile_ahead(config: Config, train: int, test: int) -> list[Future]:
+    """Compile an epoch and the evaluation side by side, in threads, while the data are moved.
+
+    JAX keeps what it compiled, so that the first real call finds it. It saves half a second, which
+    a run of a few seconds notices. An error is left for the real call to raise.
+
+    Args:
+        config: the recipe.
+        train: how many images there are to train with.
+        test: how many there are to test with.
+
+    Returns:
+        What to wait for before the first real call.
+
+    Example:
+        >>> jobs = compile_ahead(RECIPES["fast"], train=1440, test=357)
+        >>> done, waiting = concurrent.futures.wait(jobs)
+    """
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state = jax.eval_shape(partial(start, config=config), key)
+    pixels = config.layer_sizes[0]
+    images = jax.ShapeDtypeStruct((train, pixels), jnp.float32)
+    labels = jax.ShapeDtypeStruct((train,), jnp.int32)
+    tests = jax.ShapeDtypeStruct((test, pixels), jnp.float32)
+
+    def compile_one(function, *arguments):
+        function.lower(*arguments).compile()
+
+    with_two = concurrent.futures.ThreadPoolExecutor(2)
+    jobs = [
+        with_two.submit(compile_one, recipe_epoch, state, images, labels, key, config),
+        with_two.submit(compile_one, predicted_labels, state.params, tests),
+    ]
+    with_two.shutdown(wait=False)
+    return jobs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import math
 import time
@@ -11,15 +12,16 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn import one_hot
 from jaxtyping import Array, Float, Int, Key
 
 from mnist_code.config import DECAY_RATE, DECAY_STEPS, INIT_LR, LAYER_SIZES, Config
-from mnist_code.data import Dataset, as_vectors
+from mnist_code.data import Dataset
 from mnist_code.errors import DivergedError, SettingError
 from mnist_code.evaluation import accuracy
 from mnist_code.model import Params, batched_predict
-from mnist_code.recipes import State, recipe_epoch, start
+from mnist_code.recipes import State, compile_ahead, recipe_epoch, start
 
 NUM_CLASSES = LAYER_SIZES[-1]
 
@@ -131,13 +133,13 @@ class Epoch(NamedTuple):
     epoch: int  # counted from 0
     params: Params  # to use
     train_loss: float  # nats, the mean over the epoch's batches
-    train_accuracy: float  # 0 to 1, after the epoch
-    test_accuracy: float
+    train_accuracy: float | None  # 0 to 1, after the epoch; None where not counted
+    test_accuracy: float | None
     train_seconds: float  # the first epoch's include compilation
     evaluate_seconds: float
     state: State | None = None  # to go on from
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> dict[str, float | None]:
         """All numbers, without parameters and state: one line of a metrics file."""
         return {
             name: value
@@ -151,8 +153,10 @@ class OneDevice:
 
     def __init__(self, dataset: Dataset, config: Config):
         self.config = config
+        sizes = len(dataset.train_labels), len(dataset.test_labels)
+        self.compiling = [] if config.is_classic else compile_ahead(config, *sizes)
         self.train, self.test = (
-            (jnp.asarray(as_vectors(images)), jnp.asarray(labels))
+            (_to_vectors(images), jnp.asarray(labels))
             for images, labels in (
                 (dataset.train_images, dataset.train_labels),
                 (dataset.test_images, dataset.test_labels),
@@ -176,7 +180,7 @@ class OneDevice:
         """Train for one epoch: by hand if that suffices, else as the recipe says.
 
         Args:
-            state: given away: use the returned one from then on.
+            state: what `place` or an earlier epoch returned.
             key: decides all that is random.
             number: of the epoch, counted from 0.
 
@@ -184,17 +188,22 @@ class OneDevice:
             The new state, and the mean loss (nats) of the batches.
         """
         if not self.config.is_classic:
-            # What the compiled epoch does not depend on must not make it compile anew.
-            config = dataclasses.replace(self.config, seed=0, dataset="auto")
-            return recipe_epoch(state, *self.train, key, config)
+            concurrent.futures.wait(self.compiling)
+            return recipe_epoch(state, *self.train, key, self.config)
+        # A copy is donated, since the caller may still hold what was yielded.
+        params = jax.tree.map(jnp.copy, state.params)
         params, train_loss = train_epoch(
-            state.params, *self.train, key, self.rate(number), self.config.batch_size
+            params, *self.train, key, self.rate(number), self.config.batch_size
         )
         return State(params), train_loss
 
-    def accuracies(self, params: Params) -> tuple[float, float]:
-        """The parts of the training and of the test images that are classified right."""
-        return accuracy(params, *self.train), accuracy(params, *self.test)
+    def train_accuracy(self, params: Params) -> float:
+        """The part of the training images that is classified right."""
+        return accuracy(params, *self.train)
+
+    def test_accuracy(self, params: Params) -> float:
+        """The part of the test images that is classified right."""
+        return accuracy(params, *self.test)
 
 
 def epochs(
@@ -236,25 +245,27 @@ def epochs(
             f"batch_size must be at most the {size:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
+    # What neither the first state nor an epoch depends on must not make them compile anew.
+    seed, config = config.seed, dataclasses.replace(config, seed=0, dataset="auto")
     device = on(dataset, config)
-    init_key, shuffle_key = jax.random.split(jax.random.key(config.seed))
+    init_key, shuffle_key = _keys(seed)
     state = device.place(start(init_key, config) if state is None else state)
     for epoch in range(first, config.epochs):
         began = time.perf_counter()
         key = jax.random.fold_in(shuffle_key, epoch)
-        # A copy is given away, since the caller may still hold what was yielded.
-        given = jax.tree.map(jnp.copy, state)
-        new_state, train_loss = device.epoch(given, key, epoch)
+        new_state, train_loss = device.epoch(state, key, epoch)
         jax.block_until_ready(new_state)
         trained = time.perf_counter()
-        finite = all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(new_state))
-        if not (finite and math.isfinite(train_loss)):
+        if not (_is_finite(new_state) and math.isfinite(train_loss)):
             raise DivergedError(
                 f"The loss stopped being a finite number in epoch {epoch}. "
                 f"Try a learning rate below {config.learning_rate:g}."
             )
         state = new_state
-        train_accuracy, test_accuracy = device.accuracies(state.best)
+        each = config.evaluate == "epoch"
+        counted = each or epoch == config.epochs - 1
+        train_accuracy = device.train_accuracy(state.best) if each else None
+        test_accuracy = device.test_accuracy(state.best) if counted else None
         yield Epoch(
             epoch,
             state.best,
@@ -265,6 +276,27 @@ def epochs(
             time.perf_counter() - trained,
             state,
         )
+
+
+@jax.jit
+def _to_vectors(images):
+    """`as_vectors` on the device, bit for bit, without a float copy on the way.
+
+    A table, since XLA would multiply by 1 / 255, which rounds otherwise than a division.
+    """
+    shades = np.arange(256, dtype=np.float32) / 255
+    return jnp.asarray(shades)[images.reshape(len(images), -1)]
+
+
+@jax.jit
+def _keys(seed):
+    """The key of the first parameters, and that of all shuffles and distortions."""
+    return tuple(jax.random.split(jax.random.key(seed)))
+
+
+def _is_finite(state: State) -> bool:
+    """Asked of NumPy, which need not compile the question."""
+    return all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state))
 
 
 def fit(dataset: Dataset, config: Config | None = None) -> tuple[Params, list[Epoch]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from jaxtyping import install_import_hook
 
@@ -60,6 +62,19 @@ def archives():
             "set MNIST_CODE_ARCHIVES to a folder with MNIST's four archives to run this"
         )
     return ARCHIVES
+
+
+@pytest.fixture(scope="session")
+def html(tmp_path_factory):
+    """The folder of the book's pages, built afresh with every warning an error."""
+    out = tmp_path_factory.mktemp("book")
+    jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
+    root = Path(__file__).parent.parent
+    options = ["--path-output", out, "-W", "-n", "--keep-going"]
+    command = [jupyter_book, "build", root, *options]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return out / "_build" / "html"
 
 
 @pytest.fixture

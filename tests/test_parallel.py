@@ -84,7 +84,7 @@ def test_the_difference_is_rounding(dataset):
 def test_devices_hold_their_share_and_the_parameters_all(dataset):
     """A batch copied to every device: the same result, and nothing gained."""
     device = on(8)(dataset, CLASSIC)
-    (images, labels), _ = device.parts
+    images, labels = device.train
     assert {part.data.shape for part in images.addressable_shards} == {(180, 784)}
     assert {part.data.shape for part in labels.addressable_shards} == {(180,)}
     (result, *_) = epochs(dataset, CLASSIC, on=on(8))
@@ -112,10 +112,12 @@ def test_only_gradients_are_sent(dataset):
 
 def test_counting_is_exact_on_any_number_of_devices(dataset, trained):
     """Padding that counts as right, or an image that is left out: 357 is 3 · 7 · 17."""
-    expected = OneDevice(dataset, CLASSIC).accuracies(trained)
+    one = OneDevice(dataset, CLASSIC)
+    expected = one.train_accuracy(trained), one.test_accuracy(trained)
     for count in (1, 2, 5, 8):
         device = on(count)(dataset, CLASSIC)
-        found = device.accuracies(device.place(State(trained)).params)
+        params = device.place(State(trained)).params
+        found = device.train_accuracy(params), device.test_accuracy(params)
         assert found == expected
 
 

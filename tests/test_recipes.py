@@ -78,7 +78,8 @@ def test_an_epoch_is_a_loop_of_nesterov_by_hand(train, config):
     new, mean_loss = recipe_epoch(copied(state), images, labels, key, config)
 
     velocity = jax.tree.map(np.zeros_like, params)
-    order = np.asarray(jax.random.permutation(jax.random.split(key)[0], 480))
+    bits = jax.random.bits(jax.random.split(key)[0], (480,))
+    order = np.argsort(np.asarray(bits), stable=True)
     losses = []
     for step, batch in enumerate(order.reshape(10, 48)):
         warm, total = 6, 30
@@ -161,6 +162,61 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(dataset, config):
     assert not same_bits(through[0].params, through[-1].params)
 
 
+def test_an_order_holds_each_image_once_and_is_another_each_time(train):
+    """Sampling with replacement; one order for all epochs."""
+    images = jnp.eye(64, 784)
+    zeros = [(jnp.zeros((10, 784)), jnp.zeros(10))]
+    config = Config(batch_size=8, learning_rate=1e-4, smoothing=0.1)
+    state = recipes.State(zeros, recipes.make_optimizer(config, 1).init(zeros))
+    labels = jnp.arange(64) % 10
+    ends = [
+        recipe_epoch(state, images, labels, jax.random.key(seed), config)[0].params
+        for seed in (0, 1)
+    ]
+    for ((weights, _),) in ends:
+        moved = np.abs(np.asarray(weights[:, :64])).sum(0)
+        np.testing.assert_allclose(moved, moved.mean(), rtol=1e-2)
+    assert not same_bits(*ends)
+
+
+def test_evaluation_can_wait_for_the_end(dataset):
+    """Time spent on counting that nobody asked for, or a last epoch that is not counted."""
+    lazy = dataclasses.replace(FAST, evaluate="end")
+    eager, late = (list(epochs(dataset, config)) for config in (FAST, lazy))
+    assert [result.test_accuracy for result in late[:-1]] == [None, None]
+    assert [result.train_accuracy for result in late] == [None] * 3
+    assert late[-1].test_accuracy == eager[-1].test_accuracy
+    assert same_bits(late[-1].params, eager[-1].params)
+
+
+def test_what_is_compiled_ahead_is_what_runs(dataset):
+    """Shapes or types guessed wrong: all is compiled twice."""
+    recipe_epoch.clear_cache()
+    config = dataclasses.replace(FAST, epochs=1, batch_size=47)
+    compiled = []
+
+    def listen(name, _seconds, **_):
+        compiled.append(name)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        jobs = recipes.compile_ahead(config, 1440, 357)
+        assert [job.result() for job in jobs] == [None, None]
+        before = compiled.count("/jax/core/compile/backend_compile_duration")
+        state = start(jax.random.key(0), config)
+        images = jnp.zeros((1440, 784))
+        labels = jnp.zeros(1440, jnp.int32)
+        key = jax.block_until_ready(jax.random.key(1))
+        jax.block_until_ready(state)
+        between = compiled.count("/jax/core/compile/backend_compile_duration")
+        recipe_epoch(state, images, labels, key, config)
+        after = compiled.count("/jax/core/compile/backend_compile_duration")
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert before >= 1
+    assert after == between
+
+
 def test_seeds_and_data_sets_share_one_compilation(dataset):
     """A second of compilation for each seed."""
     recipe_epoch.clear_cache()
@@ -179,7 +235,9 @@ def test_divergence_is_told(dataset):
 @pytest.mark.parametrize("name", ["fast"])
 def test_a_recipe_learns_the_digits_better_than_guessing(dataset, name):
     """Settings that belong to no working program."""
-    *_, last = epochs(dataset, dataclasses.replace(RECIPES[name], epochs=8))
+    *_, last = epochs(
+        dataset, dataclasses.replace(RECIPES[name], epochs=8, batch_size=32)
+    )
     assert last.test_accuracy > 0.9
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
+import json
 import sys
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,6 +12,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+from site_pages import LONGEST, fold_long_outputs  # noqa: E402
+
 LOADING = {
     "script": "src",
     "img": "src",
@@ -41,23 +44,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The book, built afresh with every warning an error."""
-    out = tmp_path_factory.mktemp("book")
-    jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
-    command = [
-        jupyter_book,
-        "build",
-        ROOT,
-        "--path-output",
-        out,
-        "-W",
-        "-n",
-        "--keep-going",
-    ]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
-    html = out / "_build" / "html"
+def site(html):
+    """The folder of the built book, and its pages, read."""
     paths = [
         path for path in sorted(html.rglob("*.html")) if "_static" not in path.parts
     ]
@@ -119,3 +107,60 @@ def test_numbers_in_the_text_were_glued(site):
     html, _ = site
     for page in (html / "chapters").glob("*.html"):
         assert "glue:text" not in page.read_text(encoding="utf-8")
+
+
+def test_pages_are_light(site):
+    """A picture or a script so heavy that a reader on a train waits for it."""
+    html, pages = site
+    users = Counter(
+        file for path, page in pages.items() for file in set(loaded(path, page))
+    )
+    for path, page in pages.items():
+        # What several pages load, a browser fetches once.
+        files = [path, *(file for file in set(loaded(path, page)) if users[file] == 1)]
+        total = sum(file.stat().st_size for file in files)
+        assert total <= 500_000, (
+            f"{path.relative_to(html)} and its own files: {total:,} B"
+        )
+
+
+def loaded(path, page):
+    """What a page names to be loaded from the built book, whether others do as well or not."""
+    addresses = [*page.loads, *(image["src"] for image in page.images)]
+    return [
+        (path.parent / unquote(urlsplit(address).path)).resolve()
+        for address in addresses
+        if not address.startswith("data:")
+    ]
+
+
+def test_a_chapter_downloads_as_the_notebook_that_the_tests_run(site):
+    """A download that is another file than the one `pytest --nbval` runs."""
+    html, pages = site
+    for chapter in sorted((ROOT / "chapters").glob("*.ipynb")):
+        page = html / "chapters" / f"{chapter.stem}.html"
+        link = f"../_sources/chapters/{chapter.name}"
+        assert link in pages[page].links
+        assert (page.parent / link).read_bytes() == chapter.read_bytes()
+
+
+def long_notebook(lines):
+    text = "line\n" * lines
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": text},
+        {"cell_type": "code", "metadata": {}, "outputs": [{"text": [text]}]},
+        {"cell_type": "code", "metadata": {"tags": ["x"]}, "outputs": [{"data": {}}]},
+    ]
+    return json.dumps({"cells": cells})
+
+
+def test_long_outputs_are_folded():
+    """A page of numbers between one sentence and the next; a short output that hides."""
+    for lines, tags in ((LONGEST, None), (LONGEST + 1, ["hide-output"])):
+        source = [long_notebook(lines)]
+        fold_long_outputs(None, "a chapter", source)
+        cells = json.loads(source[0])["cells"]
+        assert [cell["metadata"].get("tags") for cell in cells] == [None, tags, ["x"]]
+    text = ["# A page in Markdown"]
+    fold_long_outputs(None, "a page", text)
+    assert text == ["# A page in Markdown"]

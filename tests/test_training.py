@@ -14,8 +14,9 @@ from jax.nn import one_hot
 from jaxtyping import TypeCheckError
 from test_model import numpy_predict
 
+from mnist_code import training
 from mnist_code.config import Config
-from mnist_code.data import Dataset
+from mnist_code.data import Dataset, as_vectors
 from mnist_code.errors import DivergedError
 from mnist_code.model import batched_predict, init_network_params
 from mnist_code.training import epochs, fit, learning_rate, loss, train_epoch, update
@@ -373,6 +374,14 @@ def test_divergence_stops_with_the_epoch_and_advice(dataset, rate, growth, epoch
     assert all(
         np.isfinite(leaf).all() for r in good for leaf in jax.tree.leaves(r.params)
     )
+
+
+def test_vectors_made_on_the_device_are_those_of_numpy():
+    """A multiplication by 1 / 255, which rounds half of all shades otherwise."""
+    every = np.arange(4 * 784).astype(np.uint8).reshape(4, 28, 28, 1)
+    found = np.asarray(training._to_vectors(jnp.asarray(every)))
+    np.testing.assert_array_equal(found, as_vectors(every))
+    np.testing.assert_array_equal(found, every.reshape(4, -1).astype(np.float32) / 255)
 
 
 def test_targets_are_one_hot_rows():

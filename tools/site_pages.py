@@ -1,16 +1,26 @@
-"""A Sphinx extension that drops scripts which do not belong on a page.
+"""A Sphinx extension for pages that are light and quiet.
 
-sphinx-thebe adds its settings to each page twice, which is an error in every browser's console, and
-names a host to load more from; no page of this book runs its code. Jupyter Book adds each script of
-`_static` to every page; those of the page `draw` are named there, and belong there alone.
+It folds long outputs of cells, mends roles and names that a screen reader trips over, and drops
+scripts that do not belong on a page. sphinx-thebe adds its settings to each page twice, which is an
+error in every browser's console, and names a host to load more from; no page of this book runs its
+code. Jupyter Book adds each script of `_static` to every page; those of the page `draw` are named
+there, and belong there alone.
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sphinx.application import Sphinx
 
+LONGEST = 24  # lines of an output that still stands open
+MENDED = {
+    # A list's children must be items, and bibliography entries have a role of their own.
+    ' role="list" class="citation-list"': ' class="citation-list"',
+    # What is seen names it: "Show code cell source".
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+}
 UNWANTED = ("thebe", "draw.js", "network.js")
 
 
@@ -27,7 +37,33 @@ def drop_scripts(
         context[kind] = list(kept.values())
 
 
+def mend_roles(
+    _app: Sphinx, _page: str, _template: str, context: dict, _doctree: Any
+) -> None:
+    """Replace what other extensions wrote wrong."""
+    for wrong, right in MENDED.items():
+        if "body" in context:
+            context["body"] = context["body"].replace(wrong, right)
+
+
+def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> None:
+    """Tag cells of a notebook whose output is long, so that it waits behind a line to open it."""
+    if not source[0].startswith("{"):
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        lines = 0
+        for output in cell.get("outputs", []):
+            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            lines += "".join(text).count("\n")
+        if lines > LONGEST:
+            cell["metadata"].setdefault("tags", []).append("hide-output")
+    source[0] = json.dumps(notebook)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Run after the extensions that add scripts."""
+    """Read before the notebooks' parser; drop after the extensions that add scripts."""
+    app.connect("source-read", fold_long_outputs)
     app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("html-page-context", mend_roles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,7 +3,9 @@
 from mnist_code.exercises.autodiff import check_loss
 from mnist_code.exercises.classification import check_accuracy
 from mnist_code.exercises.deployment import check_quantized
+from mnist_code.exercises.faster import check_operations
 from mnist_code.exercises.forward_pass import check_softmax
+from mnist_code.exercises.further import check_shift
 from mnist_code.exercises.initialization import check_init
 from mnist_code.exercises.jit import check_padded
 from mnist_code.exercises.loading import check_batches
@@ -17,6 +19,7 @@ __all__ = [
     "check_batches",
     "check_init",
     "check_loss",
+    "check_operations",
     "check_optimizer",
     "check_padded",
     "check_pairwise",
@@ -24,5 +27,6 @@ __all__ = [
     "check_quantized",
     "check_running_mean",
     "check_shares",
+    "check_shift",
     "check_softmax",
 ]

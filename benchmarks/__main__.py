@@ -1,0 +1,68 @@
+"""`python -m benchmarks [PART …]`: measure what the record lacks, and print its tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks.parts import PARTS
+from benchmarks.record import DEFAULT, Record
+from benchmarks.tables import TABLES, heading
+from mnist_code.config import DATASETS
+from mnist_code.errors import INTERRUPTED, MnistCodeError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the named parts, or all of them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure this program, alone and beside its peers. What the record already "
+        "holds is not measured again, so an interrupted run goes on where it was.",
+        epilog="\n".join(f"{name:10}{part.__doc__}" for name, part in PARTS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help="which to run (default: all)"
+    )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        default=DEFAULT,
+        metavar="FILE",
+        help="default: %(default)s",
+    )
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default="mnist", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="measure anew what the record holds"
+    )
+    parser.add_argument(
+        "--show", action="store_true", help="print the tables and measure nothing"
+    )
+    options = parser.parse_args(arguments)
+    names = options.parts or list(PARTS)
+    if unknown := set(names) - set(PARTS):
+        parser.error(
+            f"no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}"
+        )
+    try:
+        record = Record(options.record, options.again, reading=options.show)
+        print(heading(record.machine))
+        for name in names:
+            if not options.show:
+                PARTS[name](record, options.dataset)
+            if name in record.parts:
+                print("\n" + TABLES[name](record.parts[name]), flush=True)
+    except MnistCodeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the record keeps what was measured", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""How close an epoch comes to the processor's own limit, and where the rest goes.
+
+The limit is the best rate at which this machine multiplies matrices of the shapes that an update
+multiplies. The profile is XLA's own: the time of each operation of a compiled epoch.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mnist_code.model import init_network_params
+from mnist_code.training import train_epoch
+
+PIXELS, HIDDEN, CLASSES = 784, 512, 10
+
+
+def operations(images: int) -> int:
+    """Multiplications and additions in the products of an epoch: forward, and backward.
+
+    Each weight takes part in one multiply-add an image on the way forward, in one for its own
+    gradient, and those of the last layer in one more, for the gradient of what they are fed with.
+    """
+    return images * 2 * (2 * PIXELS * HIDDEN + 3 * HIDDEN * CLASSES)
+
+
+def products(x, batch_size: int, calls: int = 200, rounds: int = 5) -> dict[str, float]:
+    """The best rate, in GFLOP/s, of each large product of an update, at its own shapes."""
+    images = x[:batch_size]
+    (weights, _), _ = init_network_params(jax.random.key(0))
+    d_hidden = jax.random.normal(jax.random.key(1), (batch_size, HIDDEN))
+    work = {
+        "forward": (jax.jit(lambda a, b: a @ b.T), (images, weights)),
+        "gradient": (jax.jit(lambda a, b: a.T @ b), (d_hidden, images)),
+    }
+    done = 2 * batch_size * PIXELS * HIDDEN * calls
+    rates = {}
+    for name, (product, arguments) in work.items():
+        times = []
+        for _ in range(rounds + 1):
+            start = time.perf_counter()
+            for _ in range(calls):
+                result = product(*arguments)
+            jax.block_until_ready(result)
+            times.append(time.perf_counter() - start)
+        rates[name] = done / min(times) / 1e9
+    return rates
+
+
+def measure(x, y, batch_size: int, repeats: int = 5) -> dict[str, Any]:
+    """The rate of a compiled epoch beside the best rate of its products: GFLOP/s.
+
+    The ceiling is the faster of the two products. Rounds of both take turns.
+    """
+    params = init_network_params(jax.random.key(0))
+    times, rates = [], []
+    for _ in range(repeats + 1):  # the first compiles
+        copy = jax.block_until_ready(jax.tree.map(jnp.copy, params))
+        start = time.perf_counter()
+        jax.block_until_ready(
+            train_epoch(copy, x, y, jax.random.key(1), 0.1, batch_size)
+        )
+        times.append(time.perf_counter() - start)
+        rates.append(products(x, batch_size, rounds=1))
+    seconds = float(np.median(times[1:]))
+    rate = operations(len(x) // batch_size * batch_size) / seconds / 1e9
+    best = {name: max(each[name] for each in rates) for name in rates[0]}
+    return {
+        "epoch_seconds": seconds,
+        "epoch_gflops": rate,
+        "forward_gflops": best["forward"],
+        "gradient_gflops": best["gradient"],
+        "share": rate / max(best.values()),
+    }
+
+
+KINDS = {  # what XLA's names for operations mean here; the first that fits
+    "dot|ynn|matmul": "matrix products",
+    "gather": "picking the batch",
+    "sort|xor|shift|iota|reduce-window": "drawing the order",
+    "multiply_subtract": "changing the parameters",
+    "": "swish, softmax and the rest",
+}
+
+
+def profile(x, y, batch_size: int) -> dict[str, float]:
+    """The seconds of a compiled epoch that go to each kind of operation, by XLA's own clock."""
+    params = init_network_params(jax.random.key(0))
+    arguments = x, y, jax.random.key(1), 0.1, batch_size
+    params, _ = jax.block_until_ready(train_epoch(params, *arguments))
+    with tempfile.TemporaryDirectory() as folder:
+        with jax.profiler.trace(folder):
+            jax.block_until_ready(train_epoch(params, *arguments))
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        data = jax.profiler.ProfileData.from_file(str(file))
+    seconds = dict.fromkeys(KINDS.values(), 0.0)
+    for plane in data.planes:
+        for line in plane.lines:
+            for event in line.events:
+                # "while" and "call" contain the others.
+                if event.name.startswith(("while", "call")):
+                    continue
+                if any(name == "hlo_op" for name, _ in event.stats):
+                    kind = next(k for k in KINDS if re.search(k, event.name))
+                    seconds[KINDS[kind]] += event.duration_ns / 1e9
+    return seconds

@@ -1,0 +1,181 @@
+"""What is measured: a function for each part, which keeps each figure as soon as it has it.
+
+Whatever must start fresh runs in a process of its own, and never with a compilation cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from benchmarks import machine
+from benchmarks.peers import PROGRAMS
+from benchmarks.record import Record
+from mnist_code import data
+from mnist_code.errors import MnistCodeError
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 4  # of an epoch: the first compiles, of the others the median counts
+SEEDS = {"fast": 10, "accurate": 3}
+BATCH_SIZES = (32, 128, 512, 2048, 4096)
+WIDTHS = (128, 512, 2048, 4096)
+
+
+class PartError(MnistCodeError):
+    """A program of the benchmark ended with an error."""
+
+
+def environment(dataset: str, **extra: str) -> dict[str, str]:
+    """That of this process, without a cache of compiled programs or chatter of TensorFlow."""
+    known = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION")}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    quiet["PYTHONPATH"] = os.pathsep.join(paths)
+    return {**known, **quiet, "MNIST_CODE_DATASET": dataset, **extra}
+
+
+def run(arguments: Iterable[object], dataset: str) -> tuple[float, str]:
+    """Run Python to its end: the wall time from its start, and what it printed."""
+    command = [sys.executable, *map(str, arguments)]
+    start = time.perf_counter()
+    result = subprocess.run(
+        command, env=environment(dataset), capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - start
+    if result.returncode:
+        raise PartError(
+            f"{' '.join(command[1:])} failed:\n{result.stderr.strip()[-2000:]}"
+        )
+    return seconds, result.stdout
+
+
+def epoch(record: Record, dataset: str) -> None:
+    """An epoch of the same network by several programs, taking turns."""
+    names = [name for name in PROGRAMS if record.wants("epoch", name)]
+    if machine.version("torch") is None:
+        names = [name for name in names if "PyTorch" not in name]
+        print("PyTorch is not installed: left out (pip install torch)")
+    workers = {}
+    for name in tqdm(names, desc="starting", disable=None, leave=False):
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.peers", name], cwd=ROOT, text=True,
+            env=environment(dataset), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        _answer(name, worker)  # it is ready
+        workers[name] = worker
+    answers: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    turns = [name for _ in range(ROUNDS) for name in names]
+    for name in tqdm(turns, desc="epochs", disable=None, leave=False):
+        print("go", file=workers[name].stdin, flush=True)
+        answers[name].append(json.loads(_answer(name, workers[name])))
+    for name in names:
+        workers[name].communicate()  # the end of its input is its own
+        first, later, last = answers[name][0], answers[name][1:], answers[name][-1]
+        record.set("epoch", name, {
+            **{
+                kind: statistics.median(answer[kind] for answer in later)
+                for kind in ("train_seconds", "evaluate_seconds")
+            },
+            "first_train_seconds": first["train_seconds"],
+            "first_evaluate_seconds": first["evaluate_seconds"],
+            "epochs": ROUNDS,
+            "train_right": last["train_right"],
+            "test_right": last["test_right"],
+        })  # fmt: skip
+
+
+def _answer(name: str, worker: subprocess.Popen) -> str:
+    line = worker.stdout.readline() if worker.stdout else ""
+    if not line:
+        raise PartError(f"{name} ended. See why: python -m benchmarks.peers {name!r}")
+    return line
+
+
+def ceiling(record: Record, dataset: str) -> None:
+    """The rate of an epoch beside that of its matrix products, and where the rest goes."""
+    import jax.numpy as jnp
+
+    from benchmarks.ceiling import measure, profile
+
+    digits = data.load(dataset)
+    x = jnp.asarray(data.as_vectors(digits.train_images))
+    y = jnp.asarray(digits.train_labels)
+    for batch_size in (32, 128):
+        if record.wants("ceiling", str(batch_size)):
+            figures = measure(x, y, batch_size)
+            figures["profile"] = profile(x, y, batch_size)
+            record.set("ceiling", str(batch_size), figures)
+
+
+def _train(recipe: str, seed: int, dataset: str) -> dict[str, float]:
+    """`train --recipe …` as anybody would type it, from process start to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        metrics = Path(folder) / "metrics"
+        command = (
+            "-m", "mnist_code", "train", "--recipe", recipe, "--seed", seed,
+            "--out", Path(folder) / "params", "--metrics", metrics,
+        )  # fmt: skip
+        seconds, _ = run(command, dataset)
+        lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    return {
+        "seconds": seconds,
+        "train_seconds": sum(line["train_seconds"] for line in lines),
+        "test_accuracy": lines[-1]["test_accuracy"],
+        "epochs": len(lines),
+    }
+
+
+def _recipe(recipe: str, record: Record, dataset: str) -> None:
+    data.load(dataset)  # on disk before the clock starts
+    seeds = [s for s in range(SEEDS[recipe]) if record.wants(recipe, str(s))]
+    for seed in tqdm(seeds, desc=recipe, unit="seed", disable=None, leave=False):
+        record.set(recipe, str(seed), _train(recipe, seed, dataset))
+
+
+def fast(record: Record, dataset: str) -> None:
+    """The quickest honest way to 98.12 %: ten seeds, each a fresh process."""
+    _recipe("fast", record, dataset)
+
+
+def accurate(record: Record, dataset: str) -> None:
+    """The same network at its best: three seeds, each a fresh process."""
+    _recipe("accurate", record, dataset)
+
+
+def startup(record: Record, dataset: str) -> None:
+    """What a run costs before it learns: imports, data, the first step; and memory."""
+    if not record.wants("startup", "seconds"):
+        return
+    data.load(dataset)
+    runs = [json.loads(run(["-m", "benchmarks.probe"], dataset)[1]) for _ in range(5)]
+    medians = {name: statistics.median(r[name] for r in runs) for name in runs[0]}
+    record.set("startup", "seconds", medians)
+
+
+def growth(record: Record, dataset: str) -> None:
+    """Time, memory and accuracy as the batch, and as the hidden layer, grows."""
+    points = [(size, 512) for size in BATCH_SIZES]
+    points += [(32, width) for width in WIDTHS if width != 512]
+    data.load(dataset)
+    for batch_size, width in tqdm(points, desc="growth", disable=None, leave=False):
+        name = f"batch {batch_size}, width {width}"
+        if record.wants("growth", name):
+            probe = ("-m", "benchmarks.probe", batch_size, width)
+            figures = json.loads(run(probe, dataset)[1])
+            record.set("growth", name, figures)
+
+
+PARTS = {
+    part.__name__: part for part in (epoch, ceiling, fast, accurate, startup, growth)
+}

@@ -1,0 +1,347 @@
+"""The command line: `python -m mnist_code train | evaluate | predict | export | serve`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from mnist_code import __version__, data, parallel
+from mnist_code.checkpoint import Checkpoints
+from mnist_code.config import Config
+from mnist_code.errors import (
+    INTERRUPTED,
+    DivergedError,
+    ImageError,
+    MnistCodeError,
+    ProcessError,
+    SettingError,
+)
+from mnist_code.evaluation import confusion_matrix
+from mnist_code.export import FORMATS, export, size_of
+from mnist_code.files import check_writable, write_whole
+from mnist_code.images import read_image
+from mnist_code.model import Params, batched_predict
+from mnist_code.recipes import RECIPES
+from mnist_code.serve import READ_SECONDS, serve
+from mnist_code.storage import fingerprint, load_params, save_params
+from mnist_code.training import Epoch, epochs
+
+DEFAULT_FILE = Path("params.safetensors")
+DEFAULT_CHECKPOINTS = Path("checkpoints")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: what follows `python -m mnist_code`; without it, what was typed.
+
+    Returns:
+        The exit status: 0; 1 after an error of input, files or training; 2 for a wrong option;
+        130 after Ctrl-C.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except SettingError as error:
+        parser.error(str(error))
+    except MnistCodeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OSError as error:  # of standard output: every file has errors of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # `head` has read enough
+            print(f"error: Cannot print: {error.strerror}.", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mnist_code",
+        description="Train and use a classifier of handwritten digits, written in pure JAX.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    train = commands.add_parser(
+        "train", help="train the network and save its parameters"
+    )
+    train.set_defaults(run=_train)
+    train.add_argument(
+        "--recipe", choices=RECIPES, default="classic",
+        help="settings to start from; the options below change them (default: %(default)s)",
+    )  # fmt: skip
+    for setting in dataclasses.fields(Config):
+        if setting.metadata:
+            _add_option(train, setting)
+    train.add_argument(
+        "--out", type=Path, default=DEFAULT_FILE, metavar="FILE",
+        help="where the parameters go, anew after each epoch (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--metrics", type=Path, metavar="FILE", help="write one line of JSON per epoch"
+    )
+    train.add_argument(
+        "--checkpoints", type=Path, metavar="FOLDER",
+        help="after each epoch, save there all that it takes to go on",
+    )  # fmt: skip
+    train.add_argument(
+        "--resume", action="store_true",
+        help="go on from the newest of the --checkpoints, if there is one "
+        f"(without that option: of {DEFAULT_CHECKPOINTS})",
+    )  # fmt: skip
+    train.add_argument(
+        "--devices", type=int, metavar="N",
+        help="train on N devices at once; a CPU is divided into as many",
+    )  # fmt: skip
+    several = train.add_argument_group(
+        "several processes", "Start the same command on every machine, each with its number."
+    )  # fmt: skip
+    several.add_argument(
+        "--coordinator", metavar="HOST:PORT",
+        help="where process 0 listens; auto: ask Slurm, Open MPI, Kubernetes or Cloud TPU",
+    )  # fmt: skip
+    several.add_argument("--processes", type=int, metavar="N", help="how many")
+    several.add_argument(
+        "--process-id", type=int, metavar="K", help="which of them this is, from 0"
+    )
+
+    evaluate = commands.add_parser(
+        "evaluate", help="accuracy and confusion matrix on test images"
+    )
+    evaluate.set_defaults(run=_evaluate)
+    _add_option(evaluate, Config.__dataclass_fields__["dataset"])
+
+    predict = commands.add_parser("predict", help="say which digit a picture shows")
+    predict.set_defaults(run=_predict)
+    predict.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG"
+    )
+
+    export = commands.add_parser(
+        "export", help="write the network in a form that runs without this package"
+    )
+    export.set_defaults(run=_export)
+    export.add_argument(
+        "--format", required=True, choices=FORMATS,
+        help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
+        "litert: for phones and small devices",
+    )  # fmt: skip
+    export.add_argument(
+        "--out", type=Path, metavar="PATH",
+        help=f"default: {', '.join(map(str, FORMATS.values()))}",
+    )  # fmt: skip
+
+    serve = commands.add_parser(
+        "serve", help="answer over HTTP: GET /ping, POST /invocations"
+    )
+    serve.set_defaults(run=_serve)
+    serve.add_argument(
+        "--host", default=os.environ.get("MNIST_CODE_HOST", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--port", type=int, default=8080,
+        help="0 takes one that is free (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--read-seconds", type=float, default=READ_SECONDS, metavar="SECONDS",
+        help="for a client to send its request (default: %(default)s)",
+    )  # fmt: skip
+
+    for command in (evaluate, predict, export, serve):
+        command.add_argument(
+            "--params", type=Path, default=DEFAULT_FILE, metavar="FILE",
+            help="parameters that train saved (default: %(default)s)",
+        )  # fmt: skip
+    return parser
+
+
+def _add_option(command: argparse.ArgumentParser, setting: dataclasses.Field) -> None:
+    choices = setting.metadata["choices"]
+    kind = type(setting.default)
+    command.add_argument(
+        f"--{setting.name.replace('_', '-')}",
+        type=kind,
+        choices=choices,
+        metavar=None if choices else kind.__name__,
+        help=f"{setting.metadata['help']} ({_defaults(setting)})",
+    )
+
+
+def _defaults(setting: dataclasses.Field) -> str:
+    """The value in the classic recipe, and in those that have another."""
+    others = [
+        f"{name}: {value}"
+        for name, recipe in RECIPES.items()
+        if (value := getattr(recipe, setting.name)) != setting.default
+    ]
+    return "; ".join([f"default: {setting.default}", *others])
+
+
+def _train(options: argparse.Namespace) -> int:
+    names = {setting.name for setting in dataclasses.fields(Config)}
+    chosen = {k: v for k, v in vars(options).items() if k in names and v is not None}
+    config = dataclasses.replace(RECIPES[options.recipe], **chosen)
+    check_writable(options.out)
+    if options.metrics is not None:
+        check_writable(options.metrics)
+        if options.metrics.resolve() == options.out.resolve():
+            raise SettingError("--metrics and --out must name two files, not one")
+    on = parallel.place(
+        options.devices, options.coordinator, options.processes, options.process_id
+    )
+    dataset = data.load(options.dataset)
+    # Of several processes all compute, and the first alone reads and writes.
+    writes = parallel.process() == 0
+    checkpoints = _checkpoints(options, config, dataset.name) if writes else None
+    history: list[dict[str, float]] = []
+    last: Epoch | None = None
+
+    def keep(result: Epoch) -> None:
+        nonlocal last
+        save_params(options.out, result.params)
+        last = result  # only now: Ctrl-C may have come while it was being saved
+        if options.metrics is not None:
+            with write_whole(options.metrics) as file:
+                file.write(
+                    "".join(json.dumps(line) + "\n" for line in history).encode()
+                )
+
+    if checkpoints is not None and checkpoints.epochs():
+        saved = checkpoints.newest()
+        for path in saved.damaged:
+            print(f"{path} is damaged and is not used.", file=sys.stderr)
+        history = saved.history
+        keep(saved.last)
+        print(f"Going on after epoch {saved.last.epoch}")
+    try:
+        with (
+            parallel.lost_processes_told(),
+            tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar,
+        ):
+            first, state = parallel.agree(len(history), last and last.state, config)
+            bar.update(first)
+            for result in epochs(dataset, config, state, first, on):
+                if writes:
+                    history.append(result.metrics())
+                    if checkpoints is not None:
+                        checkpoints.save(result, history)
+                    keep(result)
+                    bar.write(_epoch_line(result), file=sys.stdout)
+                last = result
+                bar.update()
+    except (DivergedError, ProcessError, KeyboardInterrupt) as stop:
+        interrupted = isinstance(stop, KeyboardInterrupt)
+        print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
+        if last is None:
+            print("No epoch was completed; nothing was saved.", file=sys.stderr)
+        elif writes:
+            print(
+                f"{options.out} holds the parameters of epoch {last.epoch}.",
+                file=sys.stderr,
+            )
+        parallel.leave()
+        return INTERRUPTED if interrupted else 1
+    assert last is not None  # a configuration has at least one epoch
+    if not writes:
+        print(
+            f"Done. SHA-256 of these parameters as a file: {fingerprint(last.params)}"
+        )
+        return 0
+    count = len(dataset.test_labels)
+    print(
+        f"Test accuracy {last.test_accuracy:.2%}: {round(last.test_accuracy * count):,} of "
+        f"{count:,} right. {sum(leaf.size for leaf in jax.tree.leaves(last.params)):,} parameters "
+        f"saved in {options.out}"
+    )
+    commonest = np.bincount(dataset.train_labels).max() / len(dataset.train_labels)
+    if last.train_accuracy <= commonest:
+        print(
+            "The network is no better than guessing. Try a lower learning rate.",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _checkpoints(
+    options: argparse.Namespace, config: Config, dataset: str
+) -> Checkpoints | None:
+    """The folder of checkpoints, if one is asked for."""
+    folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
+    if folder is None:
+        return None
+    checkpoints = Checkpoints(folder, config, dataset)
+    if checkpoints.epochs() and not options.resume:
+        raise SettingError(
+            f"checkpoints: {folder} holds some already; add --resume to go on from them, "
+            "or name another folder"
+        )
+    return checkpoints
+
+
+def _epoch_line(result: Epoch) -> str:
+    return (
+        f"epoch {result.epoch:2}  loss {result.train_loss:.4f}  "
+        f"training {result.train_accuracy:7.2%}  test {result.test_accuracy:7.2%}  "
+        f"{result.train_seconds:.2f} s + {result.evaluate_seconds:.2f} s"
+    )
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    params = load_params(options.params)
+    dataset = data.load(options.dataset)
+    images = jnp.asarray(data.as_vectors(dataset.test_images))
+    counts = np.asarray(
+        confusion_matrix(params, images, jnp.asarray(dataset.test_labels))
+    )
+    right, total = int(counts.trace()), int(counts.sum())
+    print(f"Test accuracy {right / total:.2%}: {right:,} of {total:,} right")
+    print("\nHow often each digit (row) was taken for each digit (column):")
+    width = max(4, len(str(counts.max())) + 1)
+    print("digit" + "".join(f"{digit:{width}}" for digit in range(10)))
+    for digit, row in enumerate(counts):
+        print(f"{digit:5}" + "".join(f"{count or '·':>{width}}" for count in row))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    params: Params = load_params(options.params)
+    status = 0
+    for path in options.images:
+        try:
+            image = read_image(path)
+        except ImageError as error:  # the others can still be read
+            print(f"error: {error}", file=sys.stderr)
+            status = 1
+            continue
+        logits = batched_predict(params, jnp.asarray(data.as_vectors(image[None])))[0]
+        label = int(jnp.argmax(logits))
+        print(f"{path}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
+    return status
+
+
+def _export(options: argparse.Namespace) -> int:
+    path = export(load_params(options.params), options.format, options.out)
+    print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    serve(load_params(options.params), options.host, options.port, options.read_seconds)
+    return 0

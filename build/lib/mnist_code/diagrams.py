@@ -1,0 +1,167 @@
+"""The book's drawings: diagrams that explain, made of boxes, circles and arrows, not of data.
+
+Each function takes no data and returns a `Figure` in the style of `mnist_code.plots`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyBboxPatch
+
+from mnist_code.plots import in_book_style, new_figure
+
+INK = "#333333"
+FILL = "#DCEBF5"  # a light blue on which INK is easy to read
+YELLOW = "#FBE7B2"  # as light, for what is to stand out
+
+
+def box(
+    axes: Axes,
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    text: str,
+    fill: str = FILL,
+    **text_options: Any,
+) -> None:
+    """A rounded box around its text; (x, y) is its middle, in the units of the axes."""
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2), width, height,
+            boxstyle="round,pad=0,rounding_size=0.12", facecolor=fill, edgecolor=INK,
+        )
+    )  # fmt: skip
+    axes.text(x, y, text, ha="center", va="center", color=INK, **text_options)
+
+
+def arrow(
+    axes: Axes, start: tuple[float, float], end: tuple[float, float], text: str = ""
+) -> None:
+    """An arrow from start to end, with a word above its middle."""
+    axes.annotate(
+        "", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": INK}
+    )
+    middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.08)
+    axes.text(*middle, text, ha="center", va="bottom", color=INK, fontsize="small")
+
+
+@in_book_style
+def network() -> Figure:
+    """The program's network: 784 pixels, 512 hidden units, 10 logits.
+
+    Example:
+        >>> "512 hidden units" in [text.get_text() for text in network().axes[0].texts]
+        True
+    """
+    figure, axes = new_figure(height=4.2)
+    axis = axes[0, 0]
+    axis.set(xlim=(0, 12), ylim=(0, 7), aspect="equal")
+    axis.axis("off")
+
+    # A handwritten 7, as plain as can be.
+    axis.add_patch(
+        FancyBboxPatch((0.15, 2.85), 1.7, 1.7, boxstyle="square,pad=0", color="black")
+    )
+    axis.plot(
+        [0.6, 1.4, 1.0, 0.85], [4.2, 4.15, 3.6, 3.15], color="white", linewidth=4,
+        marker="", solid_capstyle="round", solid_joinstyle="round",
+    )  # fmt: skip
+    axis.text(1.0, 2.5, "image\n28 × 28", ha="center", va="top", color=INK)
+
+    many = [1.45, 1.95, 2.45, 4.95, 5.45, 5.95]  # the rest hides behind the dots
+    ten = [1.45 + 0.5 * digit for digit in range(10)][::-1]
+    columns = [
+        (3.2, many, "784 pixels"), (6.6, many, "512 hidden units"), (10.2, ten, "10 logits"),
+    ]  # fmt: skip
+    for (left, starts, _), (right, ends, _) in itertools.pairwise(columns):
+        for start, end in itertools.product(starts, ends):
+            axis.plot(
+                [left, right],
+                [start, end],
+                color="#999999",
+                linewidth=0.4,
+                marker="",
+                zorder=1,
+            )
+    for x, heights, name in columns:
+        for y in heights:
+            axis.add_patch(
+                Circle((x, y), 0.19, facecolor=FILL, edgecolor=INK, zorder=2)
+            )
+        axis.text(x, 6.4, name, ha="center", va="bottom", color=INK)
+    for x in (3.2, 6.6):
+        for y in (3.35, 3.7, 4.05):
+            axis.add_patch(Circle((x, y), 0.05, color=INK, zorder=2))
+    for digit, y in enumerate(ten):
+        axis.text(10.6, y, str(digit), ha="left", va="center", color=INK)
+    arrow(axis, (1.95, 3.7), (2.85, 3.7))
+    axis.text(6.6, 1.1, "Swish", ha="center", va="top", color=INK)
+    for x, shapes in [
+        (4.9, "weights (512, 784)\nbiases (512,)\n401,920 parameters"),
+        (8.4, "weights (10, 512)\nbiases (10,)\n5,130 parameters"),
+    ]:
+        axis.text(x, 0.95, shapes, ha="center", va="top", color=INK, fontsize="small")
+    return figure
+
+
+@in_book_style
+def project() -> Figure:
+    """The parts of a JAX project, and the chapter that treats each.
+
+    What a library can take over is blue; what JAX itself does is yellow and bold.
+
+    Example:
+        >>> {text.get_weight() for text in project().axes[0].texts if text.get_text()[:4] == "grad"}
+        {'bold'}
+    """
+    figure, axes = new_figure(height=7.4)
+    axis = axes[0, 0]
+    axis.set(xlim=(0, 12), ylim=(0, 12.2), aspect="equal")
+    axis.axis("off")
+    axis.add_patch(
+        FancyBboxPatch(
+            (0.1, 2.5), 11.8, 7.0, boxstyle="round,pad=0,rounding_size=0.2",
+            facecolor="none", edgecolor=INK, linestyle="--",
+        )
+    )  # fmt: skip
+    left, middle, right = 2.0, 6.0, 10.0
+    first, second, third, fourth, last = 11.2, 8.3, 6.0, 3.7, 1.0
+    for x, y, text in [
+        (left, first, "data\nchapters 1, 2"),
+        (middle, first, "loader\nchapter 2"),
+        (right, first, "batch\nchapter 2"),
+        (left, second, "parameters\nchapter 3"),
+        (middle, second, "pure function\nchapter 4"),
+        (right, third, "loss\nchapter 6"),
+        (left, third, "update\nchapter 6"),
+        (left, last, "trained model\nchapter 8"),
+        (middle, last, "deployment\nbeyond"),
+    ]:
+        box(axis, x, y, 3.0, 1.5, text, fontsize=12.5)
+    for x, y, text in [
+        (right, second, "vmap\nchapter 5"),
+        (middle, third, "grad\nchapter 6"),
+        (middle, fourth, "jit\nchapter 7"),
+        (right, fourth, "many devices\nbeyond"),
+    ]:
+        box(axis, x, y, 3.0, 1.5, text, YELLOW, fontsize=12.5, weight="bold")
+    for start, end in [
+        ((left + 1.5, first), (middle - 1.5, first)),
+        ((middle + 1.5, first), (right - 1.5, first)),
+        ((right, first - 0.75), (right, second + 0.75)),
+        ((left + 1.5, second), (middle - 1.5, second)),
+        ((middle + 1.5, second), (right - 1.5, second)),
+        ((right, second - 0.75), (right, third + 0.75)),
+        ((right - 1.5, third), (middle + 1.5, third)),
+        ((middle - 1.5, third), (left + 1.5, third)),
+        ((left, third + 0.75), (left, second - 0.75)),
+        ((left, third - 0.75), (left, last + 0.75)),
+        ((left + 1.5, last), (middle - 1.5, last)),
+    ]:
+        arrow(axis, start, end)
+    return figure

@@ -1,0 +1,24 @@
+"""Checks for the book's exercises: each says what is still wrong, and raises until nothing is."""
+
+from mnist_code.exercises.autodiff import check_loss
+from mnist_code.exercises.classification import check_accuracy
+from mnist_code.exercises.forward_pass import check_softmax
+from mnist_code.exercises.initialization import check_init
+from mnist_code.exercises.jit import check_padded
+from mnist_code.exercises.loading import check_batches
+from mnist_code.exercises.project import check_optimizer, check_program
+from mnist_code.exercises.pure_functions import check_running_mean
+from mnist_code.exercises.vmap import check_pairwise
+
+__all__ = [
+    "check_accuracy",
+    "check_batches",
+    "check_init",
+    "check_loss",
+    "check_optimizer",
+    "check_padded",
+    "check_pairwise",
+    "check_program",
+    "check_running_mean",
+    "check_softmax",
+]

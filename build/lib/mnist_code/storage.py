@@ -1,0 +1,102 @@
+"""Parameters in a file: safetensors, which holds arrays and nothing that could run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from mnist_code.config import LAYER_SIZES
+from mnist_code.errors import ParametersError
+from mnist_code.files import write_whole
+from mnist_code.model import Params
+
+KINDS = ("weights", "biases")
+
+
+def save_params(path: str | os.PathLike[str], params: Params) -> None:
+    """Write parameters to `path`, whole or not at all.
+
+    The file holds `layer_0.weights` (out, in), `layer_0.biases` (out,), and so on, float32.
+
+    Raises:
+        FileError: the folder is missing or cannot be written, or the disk is full.
+    """
+    with write_whole(path) as file:
+        file.write(_to_bytes(params))
+
+
+def fingerprint(params: Params) -> str:
+    """The SHA-256 sum of the file that `save_params` would write, in hexadecimal digits."""
+    return hashlib.sha256(_to_bytes(params)).hexdigest()
+
+
+def _to_bytes(params: Params) -> bytes:
+    arrays = {}
+    for layer, (weights, biases) in enumerate(params):
+        arrays[f"layer_{layer}.weights"] = np.asarray(weights)
+        arrays[f"layer_{layer}.biases"] = np.asarray(biases)
+    return save(arrays)
+
+
+def load_params(path: str | os.PathLike[str]) -> Params:
+    """Read what `save_params` wrote, and check that it is a network for these images.
+
+    Any number and width of hidden layers will do.
+
+    Raises:
+        ParametersError: the file is missing, damaged, of another format (a pickle, say), or holds
+            other names, shapes, dtypes, or a number that is not finite.
+
+    Example:
+        >>> import jax, tempfile
+        >>> from mnist_code.model import init_network_params
+        >>> path = Path(tempfile.mkdtemp(), "params.safetensors")
+        >>> save_params(path, init_network_params(jax.random.key(0)))
+        >>> [weights.shape for weights, _ in load_params(path)]
+        [(512, 784), (10, 512)]
+    """
+
+    def refuse(why: str) -> ParametersError:
+        return ParametersError(
+            f"Cannot use {path}: {why}. Give a file that `python -m mnist_code train` wrote."
+        )
+
+    try:
+        arrays = load(Path(path).read_bytes())
+    except OSError as error:
+        raise refuse((error.strerror or str(error)).lower()) from None
+    except (SafetensorError, KeyError):  # KeyError: a dtype that NumPy lacks
+        raise refuse(
+            "it is no safetensors file, damaged, or of an unknown dtype"
+        ) from None
+
+    names = [
+        f"layer_{layer}.{kind}" for layer in range(len(arrays) // 2) for kind in KINDS
+    ]
+    if not names or set(names) != set(arrays):
+        raise refuse(
+            f"it holds {', '.join(sorted(arrays)) or 'nothing'}, not layers in order"
+        )
+    size_in = LAYER_SIZES[0]
+    for name in names:
+        array = arrays[name]
+        expected = (
+            (*array.shape[:1], size_in) if name.endswith("weights") else (size_in,)
+        )
+        if array.shape != expected or array.dtype != np.float32:
+            raise refuse(
+                f"{name} is {array.dtype} of shape {array.shape}, which does not fit"
+            )
+        if not np.isfinite(array).all():
+            raise refuse(f"{name} holds a value that is not a finite number")
+        size_in = len(array)
+    if size_in != LAYER_SIZES[-1]:
+        raise refuse(f"it ends in {size_in} outputs, not {LAYER_SIZES[-1]}")
+    leaves = iter(jnp.asarray(arrays[name]) for name in names)
+    return list(zip(leaves, leaves, strict=True))

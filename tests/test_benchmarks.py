@@ -1,0 +1,162 @@
+"""The benchmark: a record that is whole and of one machine, fair peers, and tables that say so."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+
+import jax.numpy as jnp
+import pytest
+
+from benchmarks import ceiling, record, tables
+from benchmarks.__main__ import main
+from benchmarks.parts import PARTS, SEEDS
+from mnist_code.exercises import check_operations
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    """The record that comes with the book."""
+    return record.read()
+
+
+def test_the_record_is_whole(shipped):
+    """A part that a chapter reads and nobody measured."""
+    assert list(shipped) == ["machine", "parts"]
+    assert set(shipped["parts"]) == set(PARTS) == set(tables.TABLES)
+    for recipe, seeds in SEEDS.items():
+        assert list(shipped["parts"][recipe]) == [str(seed) for seed in range(seeds)]
+
+
+def test_the_record_holds_what_the_book_claims(shipped):
+    """A record renewed with figures that the chapters' words no longer fit."""
+    parts = shipped["parts"]
+    assert min(run["test_accuracy"] for run in parts["fast"].values()) >= 0.9812
+    assert statistics.median(run["seconds"] for run in parts["fast"].values()) <= 5
+    accurate = [run["test_accuracy"] for run in parts["accurate"].values()]
+    assert statistics.mean(accurate) >= 0.992
+    assert max(run["seconds"] for run in parts["accurate"].values()) <= 180
+    assert all(run["share"] >= 0.6 for run in parts["ceiling"].values())
+    fastest = min(parts["epoch"], key=lambda name: tables.total(parts["epoch"][name]))
+    assert fastest == "this book"
+
+
+def test_tables_show_every_figure(shipped, capsys):
+    """A table that drops a program, or measures when asked to show."""
+    assert main(["--show"]) == 0
+    shown = capsys.readouterr().out
+    assert shipped["machine"]["processor"] in shown
+    for name in shipped["parts"]["epoch"]:
+        assert name in shown
+    assert "10 seeds" in shown
+
+
+def test_operations_are_counted_as_the_exercise_demands():
+    """A ceiling that is too high or too low by a factor."""
+    assert ceiling.operations(60_000) == pytest.approx(98.2e9, rel=1e-3)
+
+    def count(sizes, images):
+        if sizes == (784, 512, 10):
+            return ceiling.operations(images)
+        weights = [a * b for a, b in itertools.pairwise(sizes)]
+        return 2 * images * (2 * sum(weights) + sum(weights[1:]))
+
+    check_operations(count)
+
+
+def test_a_record_goes_on_where_it_was(tmp_path):
+    """A figure measured twice, or lost when the next part fails."""
+    path = tmp_path / "record.json"
+    one = record.Record(path)
+    assert one.wants("fast", "0")
+    one.set("fast", "0", {"seconds": 1.0})
+    two = record.Record(path)
+    assert not two.wants("fast", "0")
+    assert two.wants("fast", "1")
+    two.set("fast", "1", {"seconds": 2.0})
+    assert set(record.read(path)["parts"]["fast"]) == {"0", "1"}
+    assert record.Record(path, again=True).wants("fast", "0")
+
+
+def test_figures_of_two_machines_do_not_mix(tmp_path, capsys):
+    """A table whose lines come from different machines."""
+    path = tmp_path / "record.json"
+    record.Record(path).set("fast", "0", {"seconds": 1.0})
+    stored = json.loads(path.read_text())
+    stored["machine"]["processor"] = "abacus"
+    path.write_text(json.dumps(stored))
+    assert main(["--record", str(path), "fast"]) == 1
+    assert "another machine" in capsys.readouterr().err
+    assert json.loads(path.read_text()) == stored
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"machine": {}}'])
+def test_a_damaged_record_is_named(tmp_path, capsys, text):
+    """A traceback, or a record overwritten because it could not be read."""
+    path = tmp_path / "record.json"
+    path.write_text(text)
+    assert main(["--record", str(path), "fast"]) == 1
+    assert str(path) in capsys.readouterr().err
+    assert path.read_text() == text
+
+
+def test_an_unknown_part_is_refused(capsys):
+    """A misspelled part that is silently skipped."""
+    with pytest.raises(SystemExit) as stop:
+        main(["epochs"])
+    assert stop.value.code == 2
+    assert "choose from epoch, " in capsys.readouterr().err
+
+
+def test_help_names_the_parts(capsys):
+    """A part that nobody can find."""
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(part in shown for part in PARTS)
+
+
+def test_a_profile_finds_the_products(train):
+    """Names of operations that XLA has changed, so that all is called the rest."""
+    seconds = ceiling.profile(*train, 32)
+    assert set(seconds) == set(ceiling.KINDS.values())
+    assert seconds["matrix products"] > 0.3 * sum(seconds.values())
+    assert jnp.isfinite(sum(seconds.values()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["this book", "NumPy", "Flax NNX"])
+def test_a_peer_obeys_and_learns(python, name, monkeypatch):
+    """A program that answers before it is done, or that does not train."""
+    monkeypatch.setenv("MNIST_CODE_DATASET", "digits")
+    result = python(
+        "-m",
+        "benchmarks.peers",
+        name,
+        input="go\ngo\ngo\ngo\ngo\n",
+        cwd=record.DEFAULT.parent.parent,
+    )
+    ready, *answers = result.stdout.splitlines()
+    assert ready == "ready"
+    last = json.loads(answers[-1])
+    assert len(answers) == 5
+    assert last["train_right"] > 0.9 * 1440
+    assert last["test_right"] > 0.85 * 357
+    assert last["train_seconds"] > 0
+
+
+@pytest.mark.slow
+def test_a_probe_looks_at_itself(python, monkeypatch):
+    """A clock that starts late, a memory in the wrong unit."""
+    monkeypatch.setenv("MNIST_CODE_DATASET", "digits")
+    root = record.DEFAULT.parent.parent
+    start, growth = (
+        json.loads(python("-m", "benchmarks.probe", *sizes, cwd=root).stdout)
+        for sizes in ((), (32, 64))
+    )
+    assert start["import_jax"] > 0.05
+    assert 100 < start["peak_mb"] < 4_000
+    assert growth["test_accuracy"] > 0.5
+    assert 100 < growth["peak_mb"] < 4_000

@@ -1,0 +1,445 @@
+"""The pages in a real browser: quiet, whole, readable by anyone, and able to read a digit."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import jax.numpy as jnp
+import nbformat
+import numpy as np
+import pytest
+from playwright.sync_api import sync_playwright
+
+from mnist_code import data
+from mnist_code.evaluation import accuracy
+from mnist_code.images import fit_box
+from mnist_code.model import batched_predict
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
+AXE = ROOT / "tests" / "node_modules" / "axe-core" / "axe.min.js"
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+RAW_LATEX = re.compile(
+    r"\\[([]|\\(?:frac|sum|text|mathbf|log|exp|partial|in)\b|\$\S[^$\n]*\$"
+)
+
+
+@pytest.fixture(scope="module")  # its event loop must not be there when notebooks run
+def browser():
+    """Chromium or Chrome, as it is installed."""
+    found = next(filter(None, map(shutil.which, [*NAMES, MAC])), None)
+    if found is None:
+        pytest.skip("install Chromium or Chrome to run the tests of the pages")
+    options = ["--disable-gpu", "--disable-background-networking"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium asks root for this
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(html):
+    """The built book on a server, as its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(html))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Visit:
+    """A page in the browser, and all that it asked for and complained about."""
+
+    def __init__(self, context, address, scripts=True):
+        self.page = context.new_page()
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("requestfailed", lambda r: self.complaints.append(f"no {r.url}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "response", lambda r: r.status < 400 or self.complaints.append(r.url)
+        )
+        self.page.on("console", self._console)
+        self.page.goto(address)
+        self.page.wait_for_load_state("networkidle")
+        if scripts:
+            self.page.evaluate("window.MathJax ? MathJax.startup.promise : null")
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def outside(self, address):
+        """Requests to anywhere but where the page itself lies."""
+        here = (
+            "file://"
+            if address.startswith("file")
+            else address[: address.index("/", 8)]
+        )
+        return [r for r in self.requests if not r.startswith((here, "data:", "blob:"))]
+
+
+@pytest.fixture
+def visit(browser):
+    """Open pages: `visit(address, viewport=..., color_scheme=...)`; all are closed at the end."""
+    contexts = []
+
+    def open_page(address, **options):
+        contexts.append(browser.new_context(**{"viewport": DESKTOP, **options}))
+        return Visit(contexts[-1], address, options.get("java_script_enabled", True))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def addresses(html):
+    """Every page of the book, by its path."""
+    paths = sorted(html.rglob("*.html"))
+    return [p.relative_to(html).as_posix() for p in paths if "_static" not in p.parts]
+
+
+WORDS = """(() => {
+    const article = document.querySelector("main").cloneNode(true);
+    article.querySelectorAll("pre, code, script, mjx-container").forEach((e) => e.remove());
+    return article.textContent;
+})()"""
+BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+def test_no_page_asks_another_host_or_complains(html, server, visit):
+    """A font or script from elsewhere, an error in the console, a missing picture, raw LaTeX."""
+    faults, formulas = [], 0
+    for name in addresses(html):
+        address = f"{server}/{name}"
+        seen = visit(address, viewport=PHONE)
+        faults += [
+            f"{name}: {fault}" for fault in seen.outside(address) + seen.complaints
+        ]
+        faults += [
+            f"{name}: no picture {image}" for image in seen.page.evaluate(BROKEN)
+        ]
+        faults += [
+            f"{name}: {raw}" for raw in RAW_LATEX.findall(seen.page.evaluate(WORDS))
+        ]
+        if seen.page.evaluate(TOO_WIDE):
+            faults.append(f"{name} is wider than a phone")
+        formulas += seen.page.locator("mjx-container").count()
+        seen.page.context.close()
+    assert faults == []
+    assert formulas > 100  # were there none, raw LaTeX could not be told from text
+
+
+def test_pages_open_from_the_file_system(html, visit):
+    """A script that only a server may load: nothing works when index.html is double-clicked."""
+    for name in addresses(html):
+        address = (html / name).as_uri()
+        seen = visit(address)
+        assert seen.outside(address) == []
+        assert seen.complaints == [], name
+        seen.page.context.close()
+
+
+EVERYTHING_OPEN = """document.querySelectorAll(
+    ".toggle-button-hidden, details:not([open]) > summary").forEach((e) => e.click())"""
+FAULTS = """async (rules) => {
+    const options = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
+    const { violations } = await axe.run(document, options);
+    return violations.filter((v) => ["serious", "critical"].includes(v.impact))
+        .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`));
+}"""
+
+
+@pytest.mark.slow
+def test_axe_finds_no_serious_fault(html, server, visit):
+    """Text too faint, a control without a name, a frame that no keyboard scrolls."""
+    if not AXE.exists():
+        pytest.skip("run `npm ci --prefix tests` to check the pages with axe-core")
+    faults = []
+    for name in addresses(html):
+        page = visit(f"{server}/{name}", reduced_motion="reduce").page
+        page.evaluate(EVERYTHING_OPEN)
+        page.wait_for_timeout(500)  # the theme takes its time to look for wide blocks
+        page.add_script_tag(path=AXE)
+        # Only colors change in the dark.
+        for scheme, rules in (
+            ("light", []),
+            ("dark", ["color-contrast", "link-in-text-block"]),
+        ):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(
+                "scheme => document.documentElement.dataset.theme === scheme",
+                arg=scheme,
+            )
+            faults += [f"{name}, {scheme}: {f}" for f in page.evaluate(FAULTS, rules)]
+        page.context.close()
+    assert faults == [], "\n".join(faults)
+
+
+FOCUS = """(() => {
+    const element = document.activeElement, style = getComputedStyle(element);
+    const box = element.getBoundingClientRect();
+    return [element.tagName, style.outlineStyle, parseFloat(style.outlineWidth),
+            box.width * box.height];
+})()"""
+
+
+def test_focus_is_seen_wherever_it_goes(server, visit):
+    """A keyboard's user who cannot tell where on the page he is."""
+    page = visit(f"{server}/chapters/{CHAPTERS[0]}.html").page
+    visited = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        tag, style, width, area = page.evaluate(FOCUS)
+        if tag == "BODY":
+            break
+        seen = style != "none" and width >= 2 and area > 0
+        assert seen, page.evaluate("document.activeElement.outerHTML.slice(0, 300)")
+        visited.add(tag)
+    assert {"A", "BUTTON"} <= visited
+
+
+def test_solutions_open_by_keyboard(server, visit):
+    """A solution that only a mouse can open."""
+    page = visit(f"{server}/chapters/{CHAPTERS[0]}.html").page
+    solution = page.locator("div.solution").first
+    content = solution.locator(".section, .content, > *:not(.admonition-title)").last
+    button = solution.locator("button").first
+    assert not content.is_visible()
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(100)
+    assert content.is_visible()
+
+
+def test_every_input_can_be_copied(server, visit):
+    """A copy button missing, or one that copies the prompt or nothing."""
+    address = f"{server}/chapters/{CHAPTERS[0]}.html"
+    page = visit(address, permissions=["clipboard-read", "clipboard-write"]).page
+    cells = page.locator("div.cell_input:has(pre)")
+    assert cells.count() == cells.locator("button.copybtn").count() > 5
+    button = cells.first.locator("button.copybtn")
+    button.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(100)
+    notebook = nbformat.read(ROOT / "chapters" / f"{CHAPTERS[0]}.ipynb", as_version=4)
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == first.source.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "chapter"), [("vmap", "05_vmap"), ("log-sum-exp", "06_autodiff")]
+)
+@pytest.mark.parametrize("place", ["server", "files"])
+def test_search_finds(html, server, visit, place, words, chapter):
+    """A search that needs a server, or an index that lacks the chapters."""
+    start = server if place == "server" else html.as_uri()
+    seen = visit(f"{start}/search.html?q={words}")
+    seen.page.wait_for_selector("#search-results li")
+    links = seen.page.locator("#search-results li a").evaluate_all(
+        "all => all.map(a => a.href)"
+    )
+    assert any(chapter in link for link in links), links
+    assert seen.complaints == []
+
+
+def test_motion_stops_for_those_who_ask(server, visit):
+    """A page that slides and fades for someone whom that makes ill."""
+    page = visit(f"{server}/index.html", reduced_motion="reduce").page
+    moving = """[...document.querySelectorAll("*")].filter((e) => {
+        const style = getComputedStyle(e);
+        const some = (times) => times.split(",").some((t) => parseFloat(t) > 0);
+        return some(style.transitionDuration) || some(style.animationDuration)
+            || style.scrollBehavior === "smooth";
+    }).map((e) => e.outerHTML.slice(0, 100))"""
+    assert page.evaluate(moving) == []
+
+
+# ---- Draw a digit ----
+
+
+@pytest.fixture(scope="session")
+def network():
+    """What the page's script holds, decoded here by itself."""
+    text = (ROOT / "_static" / "network.js").read_text(encoding="utf-8")
+    network = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    place = {character: number for number, character in enumerate(network["alphabet"])}
+    params, width = [], 784
+    for layer in network["layers"]:
+        places = np.array([[place[c] for c in row] for row in layer["rows"]])
+        integers = np.where(places % 2, -(places + 1) // 2, places // 2)
+        assert np.abs(integers).max() <= 127
+        weights = np.zeros((len(integers), width), np.float32)
+        weights[:, layer["inputs"]] = integers * np.array(layer["steps"])[:, None]
+        params.append((jnp.asarray(weights), jnp.asarray(layer["biases"], jnp.float32)))
+        width = len(weights)
+    return network["facts"], params
+
+
+@pytest.fixture(scope="session")
+def mnist(archives):
+    """MNIST's test images and labels; skipped where they are not to be had."""
+    dataset = data.load("mnist")
+    return dataset.test_images, dataset.test_labels
+
+
+@pytest.fixture
+def draw(html, visit):
+    """The page, opened from the file system."""
+    return visit((html / "draw.html").as_uri()).page
+
+
+def answer(page):
+    """What the page says aloud."""
+    return page.locator("[data-draw=answer]").inner_text()
+
+
+def test_the_script_is_small_and_says_what_it_can(network, mnist):
+    """Parameters that lost more in 8 bits than a tenth of a point, or a boast on the page."""
+    facts, params = network
+    assert (ROOT / "_static" / "network.js").stat().st_size < 700_000
+    images, labels = mnist
+    right = accuracy(params, jnp.asarray(data.as_vectors(images)), jnp.asarray(labels))
+    assert facts["images"] == len(labels)
+    # Another processor rounds otherwise, and may see an image or two with other eyes.
+    assert abs(right * len(labels) - facts["right_in_8_bits"]) <= 2
+    assert facts["right"] - facts["right_in_8_bits"] <= len(labels) // 1000
+
+
+def test_the_page_computes_the_same_logits_as_jax(draw, network, dataset):
+    """A wrong sign, scale, order or activation in the page's copy of `predict`."""
+    images = data.as_vectors(dataset.test_images[:100])
+    theirs = draw.evaluate(
+        "images => images.map((image) => Array.from(Digit.predict(image)))",
+        images.tolist(),
+    )
+    ours = batched_predict(network[1], jnp.asarray(images))
+    np.testing.assert_allclose(theirs, ours, atol=1e-3, rtol=0)
+
+
+def test_the_page_fits_the_box_as_the_package_does(draw):
+    """A digit that the page puts elsewhere than MNIST does."""
+    generator = np.random.default_rng(0)
+    for height, width in ((60, 25), (18, 90), (7, 5), (200, 200)):
+        ink = np.zeros((280, 280))
+        ink[30 : 30 + height, 50 : 50 + width] = generator.random((height, width))
+        theirs = draw.evaluate("ink => Array.from(Digit.fitBox(ink))", ink.tolist())
+        difference = np.abs(np.array(theirs) * 255 - fit_box(ink).ravel())
+        assert difference.max() <= 2, (height, width)
+
+
+REDRAW = """images => images.map(({ pixels, dx, dy, gray }) => {
+    const { pad, pen } = Digit;
+    const small = new OffscreenCanvas(28, 28);
+    const values = new ImageData(28, 28);
+    pixels.forEach((p, i) => values.data.set([gray, gray, gray, p], 4 * i));
+    small.getContext("2d").putImageData(values, 0, 0);
+    Digit.clear();
+    pen.drawImage(small, dx, dy, pad.width, pad.height);
+    return Digit.look()?.answer;
+})"""
+
+
+@pytest.mark.slow
+def test_redrawn_digits_are_recognized(draw, mnist):
+    """A canvas whose place, size or gray the network depends on."""
+    images, labels = mnist
+    generator = np.random.default_rng(0)
+    drawings = [
+        {
+            "pixels": image.ravel().tolist(),
+            "dx": int(generator.integers(-40, 41)),  # the margin is 40 of 280
+            "dy": int(generator.integers(-40, 41)),
+            "gray": int(generator.integers(90, 220)),
+        }
+        for image in images[:1000]
+    ]
+    answers = []
+    for start in range(0, 1000, 100):
+        answers += draw.evaluate(REDRAW, drawings[start : start + 100])
+    assert np.mean(np.array(answers) == labels[:1000]) >= 0.97
+
+
+def test_a_mouse_draws(draw):
+    """A pen that leaves no ink, or ink beside the pointer."""
+    box = draw.locator("[data-draw=pad]").bounding_box()
+    x, top, bottom = box["x"] + box["width"] / 2, box["y"] + 40, box["y"] + 240
+    draw.mouse.move(x, top)
+    draw.mouse.down()
+    for step in range(1, 11):
+        draw.mouse.move(x, top + (bottom - top) * step / 10)
+    draw.mouse.up()
+    assert answer(draw).startswith("A 1, ")
+    bars = draw.locator("[data-draw=bars] .bar").evaluate_all(
+        "bars => bars.map((bar) => parseFloat(bar.style.width))"
+    )
+    assert len(bars) == 10
+    assert sum(bars) == pytest.approx(100, abs=0.01)
+    assert int(np.argmax(bars)) == 1
+    draw.get_by_role("button", name="Clear").click()
+    assert "Nothing is drawn" in answer(draw)
+
+
+def test_a_finger_draws_and_the_page_stays(html, visit):
+    """A page that scrolls away under the finger that draws."""
+    page = visit((html / "draw.html").as_uri(), viewport=PHONE, has_touch=True).page
+    page.locator("[data-draw=pad]").scroll_into_view_if_needed()
+    box = page.locator("[data-draw=pad]").bounding_box()
+    scrolled = page.evaluate("scrollY")
+    client = page.context.new_cdp_session(page)
+    x, y, length = box["x"] + box["width"] / 2, box["y"] + 40, box["height"] - 80
+
+    def touch(kind, points):
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", [{"x": x, "y": y}])
+    for step in range(1, 11):
+        touch("touchMove", [{"x": x, "y": y + length * step / 10}])
+    touch("touchEnd", [])
+    assert answer(page).startswith("A 1, ")
+    assert page.evaluate("scrollY") == scrolled
+
+
+def test_the_keyboard_picks_a_sample(draw):
+    """Someone without a pointer who cannot see the network answer."""
+    draw.get_by_role("button", name="Sample: a 3").focus()
+    draw.keyboard.press("Enter")
+    assert answer(draw).startswith("A 3, ")
+    assert draw.locator("[data-draw=units] canvas").count() == 6
+    hidden = draw.evaluate(
+        "(() => { const c = document.querySelector('[data-draw=hidden]');"
+        " return new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size })()"
+    )
+    assert hidden > 10
+
+
+def test_without_javascript_the_page_says_what_is_missing(html, visit):
+    """An empty square, and no word why."""
+    address = (html / "draw.html").as_uri()
+    page = visit(address, java_script_enabled=False).page
+    assert "needs JavaScript" in page.locator("article").inner_text()
+    assert not page.locator("#draw").is_visible()
