@@ -1,7 +1,0 @@
-"""A classifier of handwritten digits in pure JAX: the program of "Your First Program in JAX".
-
-Modules, in the order in which data flow: `data`, `model`, `evaluation`, `training`, `storage`,
-`plots`, `cli`.
-"""
-
-__version__ = "0.1.0"
