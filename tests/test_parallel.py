@@ -207,6 +207,7 @@ def test_the_command_trains_on_many_devices(capsys, tmp_path):
 )
 def test_options_that_do_not_fit_are_told(options, message, capsys):
     """A traceback of JAX's, or a process that waits for others for ever."""
+    assert jax.device_count() == 8  # as conftest.py asks; from here on it stays so
     with pytest.raises(SystemExit, match="2"):
         main(["train", *options])
     assert message in capsys.readouterr().err
