@@ -1,7 +1,7 @@
 """A classifier of handwritten digits in pure JAX: the program of "Your First Program in JAX".
 
 Modules, in the order in which data flow: `data`, `model`, `evaluation`, `augment`, `recipes`,
-`training`, `parallel`, `storage`, `checkpoint`, `export`, `serve`, `plots`, `cli`.
+`training`, `parallel`, `processes`, `storage`, `checkpoint`, `export`, `serve`, `plots`, `cli`.
 """
 
 __version__ = "0.1.0"

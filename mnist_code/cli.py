@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
-from mnist_code import __version__, data, parallel
+from mnist_code import __version__, data, processes
 from mnist_code.checkpoint import Checkpoints
 from mnist_code.config import Config
 from mnist_code.errors import (
@@ -203,12 +203,12 @@ def _train(options: argparse.Namespace) -> int:
         check_writable(options.metrics)
         if options.metrics.resolve() == options.out.resolve():
             raise SettingError("--metrics and --out must name two files, not one")
-    on = parallel.place(
+    on = processes.place(
         options.devices, options.coordinator, options.processes, options.process_id
     )
     dataset = data.load(options.dataset)
     # Of several processes all compute, and the first alone reads and writes.
-    writes = parallel.process() == 0
+    writes = processes.number() == 0
     checkpoints = _checkpoints(options, config, dataset.name) if writes else None
     history: list[dict[str, float | None]] = []
     last: Epoch | None = None
@@ -232,10 +232,10 @@ def _train(options: argparse.Namespace) -> int:
         print(f"Going on after epoch {saved.last.epoch}")
     try:
         with (
-            parallel.lost_processes_told(),
+            processes.lost_processes_told(),
             tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar,
         ):
-            first, state = parallel.agree(len(history), last and last.state, config)
+            first, state = processes.agree(len(history), last and last.state, config)
             bar.update(first)
             for result in epochs(dataset, config, state, first, on):
                 if writes:
@@ -256,7 +256,7 @@ def _train(options: argparse.Namespace) -> int:
                 f"{options.out} holds the parameters of epoch {last.epoch}.",
                 file=sys.stderr,
             )
-        parallel.leave()
+        processes.leave()
         return INTERRUPTED if interrupted else 1
     # A configuration has at least one epoch, and the last is evaluated.
     assert last is not None

@@ -57,7 +57,7 @@ class State(NamedTuple):
 
     @property
     def best(self) -> Params:
-        """The parameters to use, averaged if the recipe keeps an average."""
+        """The parameters to use, which are their average if there is one."""
         return self.params if self.average is None else self.average
 
 

@@ -21,12 +21,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist_code import parallel
+from mnist_code import processes
 from mnist_code.cli import main
 from mnist_code.config import Config
 from mnist_code.errors import ProcessError, SettingError
 from mnist_code.parallel import ManyDevices, make_mesh, padded_batches
-from mnist_code.recipes import State, recipe_loss
+from mnist_code.recipes import State, recipe_loss, start
 from mnist_code.storage import load_params
 from mnist_code.training import OneDevice, epochs, loss
 
@@ -96,7 +96,7 @@ def test_devices_hold_their_share_and_the_parameters_all(dataset):
 def test_only_gradients_are_sent(dataset):
     """Images gathered from all devices in every step, where sums of gradients suffice."""
     device = on(8)(dataset, CLASSIC)
-    state = device.place(parallel.start(jax.random.key(0), CLASSIC))
+    state = device.place(start(jax.random.key(0), CLASSIC))
     spec = [
         jax.ShapeDtypeStruct((45, 32, 784), np.float32, sharding=device.cut_batches),
         jax.ShapeDtypeStruct((45, 32), np.int32, sharding=device.cut_batches),
@@ -207,6 +207,7 @@ def test_the_command_trains_on_many_devices(capsys, tmp_path):
 )
 def test_options_that_do_not_fit_are_told(options, message, capsys):
     """A traceback of JAX's, or a process that waits for others for ever."""
+    assert jax.device_count() == 8  # as conftest.py asks; from here on it stays so
     with pytest.raises(SystemExit, match="2"):
         main(["train", *options])
     assert message in capsys.readouterr().err
@@ -327,7 +328,7 @@ def test_processes_that_cannot_meet_are_told(python):
 def test_a_process_that_stays_alone_ends(python):
     """Five minutes of silence where the others never come; JAX itself ends the process."""
     program = (
-        "from mnist_code import cli, parallel; parallel.JOIN_SECONDS = 2\n"
+        "from mnist_code import cli, processes; processes.JOIN_SECONDS = 2\n"
         f"cli.main(['train', '--coordinator=127.0.0.1:{free_port()}', '--processes=2',"
         " '--process-id=1'])"
     )
@@ -341,9 +342,9 @@ def test_an_error_of_its_own_is_not_taken_for_a_lost_process():
     """A disk or a device that fails, blamed on another machine."""
     with (
         pytest.raises(jax.errors.JaxRuntimeError, match="mine"),
-        parallel.lost_processes_told(),
+        processes.lost_processes_told(),
     ):
         raise jax.errors.JaxRuntimeError("mine")
     assert issubclass(ProcessError, Exception)
     with pytest.raises(SettingError):
-        parallel.divide_cpu(0)
+        processes.divide_cpu(0)
