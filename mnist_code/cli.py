@@ -144,6 +144,12 @@ def _train(options: argparse.Namespace) -> int:
         if options.metrics.resolve() == options.out.resolve():
             raise SettingError("--metrics and --out must name two files, not one")
     dataset = data.load(options.dataset)
+    if options.recipe != "classic" and dataset.name != "mnist":
+        print(
+            f"The recipe {options.recipe} was made for MNIST. For so few images add "
+            f"--batch-size 16 --learning-rate 0.2, and --epochs 8 or more.",
+            file=sys.stderr,
+        )
     last: Epoch | None = None
     lines = []
     try:
