@@ -211,6 +211,13 @@ def _train(options: argparse.Namespace) -> int:
     writes = processes.number() == 0
     checkpoints = _checkpoints(options, config, dataset.name) if writes else None
     history: list[dict[str, float | None]] = []
+    untouched = options.recipe != "classic" and options.batch_size is None
+    if writes and untouched and dataset.name != "mnist":
+        print(
+            f"The recipe {options.recipe} was made for MNIST. For so few images add "
+            f"--batch-size 16 --learning-rate 0.2, and --epochs 8 or more.",
+            file=sys.stderr,
+        )
     last: Epoch | None = None
 
     def keep(result: Epoch) -> None:

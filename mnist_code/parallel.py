@@ -33,8 +33,8 @@ def make_mesh(count: int | None = None) -> Mesh:
         count: how many of JAX's devices; without it, all of them, those of other processes too.
 
     Example:
-        >>> make_mesh(1).shape
-        OrderedDict({'batch': 1})
+        >>> dict(make_mesh(1).shape)
+        {'batch': 1}
     """
     devices = jax.devices()[:count]
     return jax.make_mesh((len(devices),), (AXIS,), (AxisType.Auto,), devices=devices)
@@ -58,7 +58,7 @@ def padded_batches(
         >>> rows, weights = padded_batches(np.arange(7), batch_size=3, devices=2)
         >>> rows.tolist()
         [[0, 1, 2, 0], [3, 4, 5, 0]]
-        >>> weights.round(2).tolist()
+        >>> [round(float(weight), 2) for weight in weights]
         [1.33, 1.33, 1.33, 0.0]
     """
     count = len(order) // batch_size
