@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from tqdm import tqdm
 
 from benchmarks import machine
@@ -73,13 +74,19 @@ def epoch(record: Record, dataset: str) -> None:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
         _answer(name, worker)  # it is ready
+        psutil.Process(worker.pid).suspend()
         workers[name] = worker
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     turns = [name for _ in range(ROUNDS) for name in names]
     for name in tqdm(turns, desc="epochs", disable=None, leave=False):
+        # The others are stopped: threads of some libraries spin while they wait, at its cost.
+        process = psutil.Process(workers[name].pid)
+        process.resume()
         print("go", file=workers[name].stdin, flush=True)
         answers[name].append(json.loads(_answer(name, workers[name])))
+        process.suspend()
     for name in names:
+        psutil.Process(workers[name].pid).resume()
         workers[name].communicate()  # the end of its input is its own
         first, later, last = answers[name][0], answers[name][1:], answers[name][-1]
         record.set("epoch", name, {
