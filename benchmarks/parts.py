@@ -5,6 +5,7 @@ Whatever must start fresh runs in a process of its own, and never with a compila
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -12,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from tqdm import tqdm
 
 from benchmarks import machine
@@ -61,38 +63,51 @@ def run(arguments: Iterable[object], dataset: str) -> tuple[float, str]:
 
 def epoch(record: Record, dataset: str) -> None:
     """An epoch of the same network by several programs, taking turns."""
-    names = [name for name in PROGRAMS if record.wants("epoch", name)]
+    names = list(PROGRAMS)
     if machine.version("torch") is None:
         names = [name for name in names if "PyTorch" not in name]
         print("PyTorch is not installed: left out (pip install torch)")
-    workers = {}
-    for name in tqdm(names, desc="starting", disable=None, leave=False):
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.peers", name], cwd=ROOT, text=True,
-            env=environment(dataset), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        _answer(name, worker)  # it is ready
-        workers[name] = worker
+    if not any(record.wants("epoch", name) for name in names):
+        return
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    turns = [name for _ in range(ROUNDS) for name in names]
-    for name in tqdm(turns, desc="epochs", disable=None, leave=False):
-        print("go", file=workers[name].stdin, flush=True)
-        answers[name].append(json.loads(_answer(name, workers[name])))
-    for name in names:
-        workers[name].communicate()  # the end of its input is its own
-        first, later, last = answers[name][0], answers[name][1:], answers[name][-1]
+    with _workers(names, dataset) as workers:
+        turns = [name for _ in range(ROUNDS) for name in names]
+        for name in tqdm(turns, desc="epochs", disable=None, leave=False):
+            # The others are stopped: threads of some libraries spin while they wait.
+            process = psutil.Process(workers[name].pid)
+            process.resume()
+            print("go", file=workers[name].stdin, flush=True)
+            answers[name].append(json.loads(_answer(name, workers[name])))
+            process.suspend()
+    for name, (first, *later) in answers.items():
+        kinds = ("train_seconds", "evaluate_seconds")
         record.set("epoch", name, {
-            **{
-                kind: statistics.median(answer[kind] for answer in later)
-                for kind in ("train_seconds", "evaluate_seconds")
-            },
-            "first_train_seconds": first["train_seconds"],
-            "first_evaluate_seconds": first["evaluate_seconds"],
+            **{k: statistics.median(answer[k] for answer in later) for k in kinds},
+            **{f"first_{k}": first[k] for k in kinds},
             "epochs": ROUNDS,
-            "train_right": last["train_right"],
-            "test_right": last["test_right"],
+            "train_right": later[-1]["train_right"],
+            "test_right": later[-1]["test_right"],
         })  # fmt: skip
+
+
+@contextlib.contextmanager
+def _workers(names: list[str], dataset: str) -> Iterator[dict[str, subprocess.Popen]]:
+    """A process for each program, ready and stopped; none is left behind."""
+    workers: dict[str, subprocess.Popen] = {}
+    try:
+        for name in tqdm(names, desc="starting", disable=None, leave=False):
+            workers[name] = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.peers", name], cwd=ROOT, text=True,
+                env=environment(dataset), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            _answer(name, workers[name])  # it is ready
+            psutil.Process(workers[name].pid).suspend()
+        yield workers
+    finally:
+        for worker in workers.values():
+            worker.kill()
+            worker.wait()
 
 
 def _answer(name: str, worker: subprocess.Popen) -> str:

@@ -115,7 +115,8 @@ def test_nbval_sees_every_altered_cell(path, tmp_path):
     shutil.copy(ROOT / "tests" / "sanitize.cfg", tmp_path / "tests")
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "mnist_code").symlink_to(ROOT / "mnist_code")
+    for name in ("mnist_code", "benchmarks"):
+        (tmp_path / name).symlink_to(ROOT / name)
     command = [sys.executable, "-m", "pytest", "--nbval", "chapters", "-q", "-rf"]
     result = subprocess.run(
         [*command, "-p", "no:cacheprovider"],
