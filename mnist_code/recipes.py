@@ -57,7 +57,7 @@ class State(NamedTuple):
 
     @property
     def best(self) -> Params:
-        """The parameters to use: their average, if there is one."""
+        """The average of the parameters, if there is one, else the parameters."""
         return self.params if self.average is None else self.average
 
 
