@@ -322,7 +322,9 @@ def test_processes_that_cannot_meet_are_told(python):
             f"127.0.0.1:{server.getsockname()[1]}": "did not find each other",
         }.items():
             result = python("-c", program, f"--coordinator={coordinator}")
-            assert message in result.stderr.splitlines()[-1]
+            # A line of JAX's own, from C++, may come before it or after.
+            assert message in result.stderr
+            assert "Traceback" not in result.stderr
 
 
 def test_a_process_that_stays_alone_ends(python):
