@@ -53,17 +53,23 @@ def import_tfds() -> ModuleType:
 
 
 @contextlib.contextmanager
-def silent_stderr():
-    """Send what C++ writes to standard error nowhere, for a moment."""
+def silent(descriptor: int):
+    """Send what C++ writes to standard output (1) or error (2) nowhere, for a moment."""
+    sys.stdout.flush()
     sys.stderr.flush()
-    saved = os.dup(2)
+    saved = os.dup(descriptor)
     with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+        os.dup2(nowhere.fileno(), descriptor)
     try:
         yield
     finally:
-        os.dup2(saved, 2)
+        os.dup2(saved, descriptor)
         os.close(saved)
+
+
+def silent_stderr():
+    """`silent`, for what TensorFlow says about itself."""
+    return silent(2)
 
 
 def host_answers(seconds: float = PROBE_SECONDS) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +23,7 @@ from mnist_code.config import Config
 from mnist_code.data import Dataset
 from mnist_code.errors import ProcessError, SettingError
 from mnist_code.parallel import AXIS, ManyDevices, make_mesh
+from mnist_code.preparation import silent
 from mnist_code.recipes import State, start
 from mnist_code.training import OneDevice
 
@@ -103,6 +105,8 @@ def join(
             flush=True,
         )
     try:
+        if process_id == 0 and not found:
+            _check_port(coordinator)
         jax.distributed.initialize(
             None if found else coordinator,
             processes,
@@ -121,7 +125,7 @@ def join(
             f"The processes did not find each other at {coordinator}: {_first_line(error)}. "
             "Start all of them within two minutes with the same --coordinator, a free port."
         ) from error
-    with _silent_stdout():  # Gloo tells there about each group of devices that connects
+    with silent(1):  # Gloo tells there about each group of devices that connects
         from jax.experimental import multihost_utils
 
         multihost_utils.sync_global_devices("start")
@@ -182,18 +186,15 @@ def lost_processes_told() -> Iterator[None]:
         ) from error
 
 
+def _check_port(coordinator: str) -> None:
+    """Raise RuntimeError if the port is taken: JAX may crash then, without a word of Python's."""
+    port = coordinator.rpartition(":")[2]
+    if port.isdigit():
+        try:
+            socket.create_server(("", int(port))).close()
+        except (OSError, OverflowError) as error:
+            raise RuntimeError(getattr(error, "strerror", None) or error) from error
+
+
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0].rstrip(".")[:200]
-
-
-@contextlib.contextmanager
-def _silent_stdout():
-    sys.stdout.flush()
-    saved = os.dup(1)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 1)
-        os.close(saved)
