@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mnist_code.learning import train_epoch
 from mnist_code.model import init_network_params
-from mnist_code.training import train_epoch
 
 PIXELS, HIDDEN, CLASSES = 784, 512, 10
 

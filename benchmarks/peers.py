@@ -41,8 +41,8 @@ def ours() -> Program:
     import jax.numpy as jnp
 
     from mnist_code.evaluation import predicted_labels
+    from mnist_code.learning import train_epoch
     from mnist_code.model import init_network_params
-    from mnist_code.training import train_epoch
 
     x, y, test_x, test_y = map(jnp.asarray, vectors())
     state: dict[str, Any] = {

@@ -33,7 +33,7 @@ def first_step() -> dict[str, float]:
     import jax
 
     figures = {"import_jax": since()}
-    from mnist_code import data, model, training
+    from mnist_code import data, learning, model
 
     figures["import_mnist_code"] = since()
     dataset = data.load()
@@ -42,7 +42,7 @@ def first_step() -> dict[str, float]:
     targets = jax.nn.one_hot(dataset.train_labels[:32], 10)
     params = jax.block_until_ready(model.init_network_params(jax.random.key(0)))
     figures["first_parameters"] = since()
-    jax.block_until_ready(jax.jit(training.update)(params, images, targets, 1.0))
+    jax.block_until_ready(jax.jit(learning.update)(params, images, targets, 1.0))
     figures["first_step"] = since()
     return {**figures, "peak_mb": peak_mb()}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.machine import describe
 from mnist_code.errors import MnistCodeError
-from mnist_code.files import write_whole
+from mnist_code.files import atomic_write
 
 DEFAULT = Path(__file__).with_name("record.json")
 
@@ -51,7 +51,7 @@ class Record:
         """Keep the figures, on disk too."""
         self.parts.setdefault(part, {})[name] = figures
         text = json.dumps({"machine": self.machine, "parts": self.parts}, indent=1)
-        with write_whole(self.path) as file:
+        with atomic_write(self.path) as file:
             file.write(text.encode() + b"\n")
 
 

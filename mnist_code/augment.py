@@ -1,6 +1,7 @@
-"""Random distortions of one image: another writing of the same digit. `vmap` makes it a batch.
+"""Random distortions of one image, as if the digit had been written again. `vmap` does a batch.
 
-A distortion is a field: for each pixel, how far away (rows, columns) to fetch its value.
+A distortion is a displacement field: for each pixel, how far away (rows, columns) its new value is
+fetched.
 """
 
 from __future__ import annotations
@@ -11,18 +12,19 @@ import numpy as np
 from jax.scipy.ndimage import map_coordinates
 from jaxtyping import Array, Float, Key
 
-SIDE = 28
+from mnist_code.config import SIDE
+
 # At strength 1, the largest ...
-ROTATION = 0.2  # ... turn, radians
-STRETCH = 0.15  # ... growth or shrinkage, of each axis by itself
-SHIFT = 1.5  # ... move, pixels
-BEND = 1.2  # and the standard deviation of an elastic move, pixels
-KNOTS = 7  # random numbers along each axis, from which an elastic field is made
-SMOOTHNESS = 4.5  # pixels over which it forgets its direction
+ROTATION = 0.2  # ... rotation and shear, radians
+SCALE = 0.15  # ... relative change of scale, for each axis separately
+SHIFT = 1.5  # ... translation, pixels
+ELASTICITY = 1.2  # and the standard deviation of an elastic displacement, pixels
+KNOTS = 7  # random numbers along each axis, from which an elastic displacement is built
+SMOOTHNESS = 4.5  # pixels over which neighboring displacements stay alike
 
 
 def _smoothing() -> Float[np.ndarray, "side knots"]:
-    """Gaussian bumps around the knots; with these weights a sum of noise keeps variance 1."""
+    """Gaussian weights around the knots, normalized so that weighted noise keeps variance 1."""
     knots = np.linspace(0, SIDE - 1, KNOTS)
     distance = np.arange(SIDE)[:, None] - knots
     bumps = np.exp(-0.5 * (distance / SMOOTHNESS) ** 2)
@@ -34,69 +36,78 @@ _ROWS, _COLUMNS = np.indices((SIDE, SIDE), np.float32)
 _FROM_CENTER = np.stack([_ROWS, _COLUMNS]) - (SIDE - 1) / 2
 
 
-def affine_field(
+def affine_displacement(
     key: Key[Array, ""], strength: float | Float[Array, ""] = 1.0
 ) -> Float[Array, "2 28 28"]:
-    """Turn, stretch and shift about the center, by amounts drawn evenly from their ranges.
+    """Rotate, scale, shear and shift about the center, by amounts drawn uniformly.
 
     Args:
-        key: decides the amounts.
-        strength: 0 for none, 1 for the ranges that the constants of this module give.
+        key: determines the amounts.
+        strength: 0 for none, 1 for the ranges given by the constants of this module.
 
     Returns:
-        For each pixel, rows and columns (in pixels) to where its value comes from.
+        For each pixel, the distance in rows and columns (pixels) to where its value comes from.
 
     Example:
-        >>> affine_field(jax.random.key(0)).shape
+        >>> affine_displacement(jax.random.key(0)).shape
         (2, 28, 28)
     """
     amounts = strength * jax.random.uniform(key, (6,), minval=-1.0, maxval=1.0)
-    turn = ROTATION * amounts[0]
-    grow = STRETCH * amounts[1:3]
-    slant = ROTATION * amounts[3]
-    matrix = jnp.array([[grow[0], turn], [slant - turn, grow[1]]])
+    rotation = ROTATION * amounts[0]
+    scale = SCALE * amounts[1:3]
+    shear = ROTATION * amounts[3]
+    matrix = jnp.array([[scale[0], rotation], [shear - rotation, scale[1]]])
     shift = SHIFT * amounts[4:]
     return jnp.tensordot(matrix, _FROM_CENTER, 1) + shift[:, None, None]
 
 
-def elastic_field(
+def elastic_displacement(
     key: Key[Array, ""], strength: float | Float[Array, ""] = 1.0
 ) -> Float[Array, "2 28 28"]:
-    """Move each pixel its own way, neighbors nearly alike, as a trembling hand does.
+    """Displace each pixel at random, neighbors almost alike, as an unsteady hand would.
 
-    Random moves at 7 × 7 knots, blended by Gaussian weights. Simard, Steinkraus and Platt, "Best
-    practices for convolutional neural networks applied to visual document analysis" (2003), blur a
-    random move of every pixel, with the same effect for 16 times as many random numbers.
+    Random displacements at 7 × 7 knots are blended with Gaussian weights. The paper blurs a random
+    displacement of every pixel instead: the same effect, with 16 times as many random numbers.
+
+    Source:
+        Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to
+        visual document analysis" (2003), section 2.
 
     Args:
-        key: decides the moves.
-        strength: 0 for none; 1 for a standard deviation of `BEND` pixels.
+        key: determines the displacements.
+        strength: 0 for none; 1 for a standard deviation of `ELASTICITY` pixels.
 
     Returns:
-        As `affine_field`.
+        As for `affine_displacement`.
 
     Example:
-        >>> elastic_field(jax.random.key(0)).shape
+        >>> elastic_displacement(jax.random.key(0)).shape
         (2, 28, 28)
     """
-    # Drawn in one row: under vmap a draw of three axes takes seconds longer to compile.
+    # One axis: under vmap, drawing three axes at once takes seconds longer to compile.
     noise = jax.random.uniform(key, (2 * KNOTS**2,), minval=-1.0, maxval=1.0)
-    moves = 3**0.5 * noise.reshape(2, KNOTS, KNOTS)  # variance 1
-    return strength * BEND * (_SMOOTHING @ moves @ _SMOOTHING.T)
+    knots = 3**0.5 * noise.reshape(2, KNOTS, KNOTS)  # variance 1
+    return strength * ELASTICITY * (_SMOOTHING @ knots @ _SMOOTHING.T)
 
 
 def warp(
-    image: Float[Array, "28 28"], field: Float[Array, "2 28 28"]
+    image: Float[Array, "28 28"], displacement: Float[Array, "2 28 28"]
 ) -> Float[Array, "28 28"]:
-    """Fetch each pixel from where `field` points, between four pixels in proportion; black outside.
+    """Fetch the value of each pixel from where its displacement points; black outside the image.
+
+    A place between pixels gets a weighted mean of the four around it.
+
+    Args:
+        image: any float32.
+        displacement: for each pixel, distance in rows and columns, pixels.
 
     Example:
         >>> image = jnp.zeros((28, 28)).at[5, 5].set(1.0)
-        >>> field = jnp.zeros((2, 28, 28)).at[0].set(2.0)  # from two rows below
-        >>> float(warp(image, field)[3, 5])
+        >>> displacement = jnp.zeros((2, 28, 28)).at[0].set(2.0)  # from two rows below
+        >>> float(warp(image, displacement)[3, 5])
         1.0
     """
-    places = _FROM_CENTER + (SIDE - 1) / 2 + field
+    places = _FROM_CENTER + (SIDE - 1) / 2 + displacement
     return map_coordinates(image, list(places), order=1, mode="constant")
 
 
@@ -105,8 +116,8 @@ def affine(
     image: Float[Array, "28 28"],
     strength: float | Float[Array, ""] = 1.0,
 ) -> Float[Array, "28 28"]:
-    """Turn, stretch and shift one image at random."""
-    return warp(image, affine_field(key, strength))
+    """Rotate, scale, shear and shift one image at random."""
+    return warp(image, affine_displacement(key, strength))
 
 
 def elastic(
@@ -114,8 +125,8 @@ def elastic(
     image: Float[Array, "28 28"],
     strength: float | Float[Array, ""] = 1.0,
 ) -> Float[Array, "28 28"]:
-    """Bend one image at random."""
-    return warp(image, elastic_field(key, strength))
+    """Distort one image elastically, at random."""
+    return warp(image, elastic_displacement(key, strength))
 
 
 def distort(
@@ -123,12 +134,12 @@ def distort(
     image: Float[Array, "28 28"],
     strength: float | Float[Array, ""] = 1.0,
 ) -> Float[Array, "28 28"]:
-    """Turn, stretch, shift and bend one image at random, fetching each pixel once.
+    """Distort one image at random, both ways at once, fetching each pixel only once.
 
     Args:
-        key: decides the distortion; the same key gives the same picture.
+        key: determines the distortion; the same key gives the same picture.
         image: any float32; black is 0.
-        strength: 0 gives the image back, 1 is what the recipe `accurate` is built around.
+        strength: 0 returns the image unchanged; the recipe `accurate` uses 0.5.
 
     Example:
         >>> keys = jax.random.split(jax.random.key(0), 5)
@@ -136,8 +147,8 @@ def distort(
         (5, 28, 28)
     """
     affine_key, elastic_key = jax.random.split(key)
-    field = affine_field(affine_key, strength) + elastic_field(elastic_key, strength)
-    return warp(image, field)
+    affine = affine_displacement(affine_key, strength)
+    return warp(image, affine + elastic_displacement(elastic_key, strength))
 
 
 def distort_batch(
@@ -145,7 +156,12 @@ def distort_batch(
     images: Float[Array, "batch 784"],
     strength: float | Float[Array, ""] = 1.0,
 ) -> Float[Array, "batch 784"]:
-    """Distort each image of a batch in its own way: `distort`, vmapped, for flattened images.
+    """Distort every image of a batch differently: `distort`, vmapped, for flattened images.
+
+    Args:
+        key: determines all distortions.
+        images: float32, flattened.
+        strength: as for `distort`.
 
     Example:
         >>> distort_batch(jax.random.key(0), jnp.zeros((32, 784))).shape

@@ -1,7 +1,8 @@
-"""All that a run needs to go on after a kill at any instant, and end with the same bits.
+"""Everything a run needs to resume after a kill at any instant and end with the same bits.
 
-Orbax writes a checkpoint into a temporary folder and renames it. Last comes a file with the sums of
-all others: a checkpoint without it was never finished, and one that differs from it is damaged.
+Orbax writes a checkpoint into a temporary folder and renames it. The last file to be written holds
+the checksums of all others. A checkpoint without it was never finished; one that does not match it
+is corrupt.
 """
 
 from __future__ import annotations
@@ -19,43 +20,38 @@ import jax.numpy as jnp
 import numpy as np
 
 from mnist_code.config import Config
-from mnist_code.errors import CheckpointError, FileError, SettingError
-from mnist_code.files import write_whole
+from mnist_code.errors import CheckpointError, ConfigError, FileError
+from mnist_code.files import atomic_write, cannot_write
 from mnist_code.recipes import State, start
-from mnist_code.training import Epoch
+from mnist_code.training import EpochResult
 
-KEEP = 3  # the newest, and two to fall back on
-SUMS = "sums.json"  # of the other files of a checkpoint
+KEEP = 3  # the newest checkpoint, and two to fall back on
+CHECKSUMS = "checksums.json"  # of the other files of a checkpoint
 
 
 class Checkpoint(NamedTuple):
-    """What was read back."""
+    """What was read back from disk."""
 
     state: State
     history: list[dict[str, float | None]]  # the metrics of all epochs so far
-    damaged: list[Path]  # newer ones that could not be used
-
-    @property
-    def last(self) -> Epoch:
-        """The last epoch before the checkpoint, as `training.epochs` yielded it."""
-        return Epoch(params=self.state.best, state=self.state, **self.history[-1])  # type: ignore[arg-type]
+    corrupt: list[Path]  # newer ones that could not be used
 
 
 class Checkpoints:
     """The newest checkpoints of one run, in a folder of their own."""
 
     def __init__(self, folder: str | os.PathLike[str], config: Config, dataset: str):
-        """Use a folder, which is made if it is missing.
+        """Use a folder; create it if it is missing.
 
         Args:
-            folder: where the checkpoints are, or will be.
+            folder: holds the checkpoints of this run and nothing else.
             config: of the run.
             dataset: the name of the data set that was loaded.
 
         Raises:
-            FileError: the folder cannot be made.
+            FileError: the folder cannot be created.
         """
-        import orbax.checkpoint as ocp  # a second, and only who asks for checkpoints needs it
+        import orbax.checkpoint as ocp  # takes a second, and only checkpoints need it
 
         self.folder = Path(folder).absolute()
         self.run = {**dataclasses.asdict(config), "dataset": dataset}
@@ -70,101 +66,103 @@ class Checkpoints:
                     enable_async_checkpointing=False,
                     cleanup_tmp_directories=True,  # of a run that was killed
                     create=False,
-                    # Of several processes, the first alone writes and reads.
+                    # Of several processes, only the first writes and reads.
                     multiprocessing_options=ocp.options.MultiprocessingOptions(
                         primary_host=0, active_processes={0}
                     ),
                 ),
             )
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise cannot_write(f"checkpoints in {self.folder}", error) from error
 
     def epochs(self) -> list[int]:
-        """The epochs after which one was written and is still there."""
+        """The epochs whose checkpoints are in the folder, in order."""
         return sorted(self._manager.all_steps())
 
-    def save(self, last: Epoch, history: list[dict[str, float | None]]) -> None:
+    def save(self, result: EpochResult, history: list[dict[str, float | None]]) -> None:
         """Write a checkpoint, and delete the oldest if there are more than `KEEP`.
 
         Args:
-            last: the epoch that has just ended.
-            history: the metrics of all epochs so far, the last epoch's with them.
+            result: of the epoch that has just ended.
+            history: the metrics of all epochs so far, this one included.
 
         Raises:
             FileError: the folder cannot be written, or the disk is full.
         """
-        state = jax.tree.map(np.asarray, last.state)
+        state = jax.tree.map(np.asarray, result.state)
         record = {"run": self.run, "key": self._key(), "history": history}
-        folder = self.folder / str(last.epoch)
+        folder = self.folder / str(result.epoch)
         try:
-            shutil.rmtree(folder, ignore_errors=True)  # a damaged or unfinished one
+            shutil.rmtree(folder, ignore_errors=True)  # a corrupt or unfinished one
             self._manager.reload()
             self._manager.save(
-                last.epoch,
+                result.epoch,
                 args=self._ocp.args.Composite(
                     state=self._ocp.args.StandardSave(state),
                     record=self._ocp.args.JsonSave(record),
                 ),
             )
-            sums = json.dumps(_sums(folder)).encode()
-            with write_whole(folder / SUMS) as file:
-                file.write(sums)
+            checksums = json.dumps(_checksums(folder)).encode()
+            with atomic_write(folder / CHECKSUMS) as file:
+                file.write(checksums)
         except FileError:
             raise
-        except (OSError, ValueError, RuntimeError) as error:  # TensorStore's are these
-            raise self._cannot_write(error) from error
+        except (OSError, ValueError, RuntimeError) as error:  # TensorStore raises these
+            raise cannot_write(f"checkpoints in {self.folder}", error) from error
 
     def newest(self) -> Checkpoint:
-        """Read the newest checkpoint that is whole.
+        """Read the newest intact checkpoint.
 
         Raises:
-            CheckpointError: there is none, or they belong to other random keys.
-            SettingError: they are of a run with other settings.
+            CheckpointError: there is none, or they were made with different random keys.
+            ConfigError: they come from a run with other settings.
         """
-        damaged: list[Path] = []
+        corrupt: list[Path] = []
         for epoch in reversed(self.epochs()):
             folder = self.folder / str(epoch)
             try:
-                whole = json.loads((folder / SUMS).read_bytes()) == _sums(folder)
+                intact = json.loads((folder / CHECKSUMS).read_bytes()) == _checksums(
+                    folder
+                )
             except FileNotFoundError:
-                continue  # killed before it was finished
+                continue  # the run was killed before it finished
             except (OSError, ValueError):
-                whole = False
-            if not whole:
-                damaged.append(folder)
+                intact = False
+            if not intact:
+                corrupt.append(folder)
                 continue
             record = self._read(epoch, record=self._ocp.args.JsonRestore())
             self._check(record)
             expected = self._ocp.args.StandardRestore(self._form())
             state = self._read(epoch, state=expected)
             state = jax.tree.map(jnp.asarray, state)
-            return Checkpoint(state, record["history"], damaged)
-        names = ", ".join(path.name for path in damaged)
-        reason = f"epochs {names} are damaged" if damaged else "there is none"
+            return Checkpoint(state, record["history"], corrupt)
+        names = ", ".join(path.name for path in corrupt)
+        why = f"epochs {names} are corrupt" if corrupt else "there is none"
         raise CheckpointError(
-            f"No checkpoint in {self.folder} can be used: {reason}. "
-            "Begin anew in another folder, or without --resume."
+            f"No checkpoint in {self.folder} can be used: {why}. "
+            "Start again in another folder, or without --resume."
         )
 
     def _check(self, record: dict[str, Any]) -> None:
-        """Refuse the checkpoint of another run; to train longer is no other, if it can be."""
+        """Refuse the checkpoint of a different run. Training longer is allowed where it can be."""
         done = len(record["history"])
         may_differ = {"epochs"} if self.config.schedule == "decay" else set()
         for name, ours in json.loads(json.dumps(self.run)).items():
             theirs = record["run"].get(name)
             if theirs != ours and name not in may_differ:
-                raise SettingError(
-                    f"{name} is {ours}, but {theirs} in the run that left the checkpoints in "
-                    f"{self.folder}; give the same options, or another folder"
+                raise ConfigError(
+                    f"{name} is {ours}, but it was {theirs} in the run that wrote the "
+                    f"checkpoints in {self.folder}; give the same options, or another folder"
                 )
         if record["key"] != self._key():
             raise CheckpointError(
-                f"The checkpoints in {self.folder} come from a JAX with other random keys. "
-                "Use the version and the settings of JAX that began the run."
+                f"The checkpoints in {self.folder} were made by a JAX with different random keys. "
+                "Use the version and settings of JAX that started the run."
             )
         if done > self.config.epochs:
-            raise SettingError(
-                f"epochs must be {done} or more, since {self.folder} holds as many, "
+            raise ConfigError(
+                f"epochs must be {done} or more, because {self.folder} already holds that many, "
                 f"not {self.config.epochs}"
             )
 
@@ -173,28 +171,21 @@ class Checkpoints:
         return self._manager.restore(epoch, args=self._ocp.args.Composite(**what))[name]
 
     def _form(self) -> State:
-        """A state of the shapes and types that are expected; its numbers mean nothing."""
+        """A state of the expected shapes and types; its numbers mean nothing."""
         state = jax.eval_shape(lambda: start(jax.random.key(0), self.config))
         return jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), state)
 
     def _key(self) -> list[int]:
-        """The numbers of the key from which all keys of the run are made."""
+        """The numbers of the key from which all keys of the run are derived."""
         return jax.random.key_data(jax.random.key(self.config.seed)).tolist()
 
-    def _cannot_write(self, error: Exception) -> FileError:
-        reason = getattr(error, "strerror", None) or str(error).strip().split("\n")[0]
-        return FileError(
-            f"Cannot write checkpoints in {self.folder}: {reason[:200].lower()}. "
-            "Free some space, or choose another place."
-        )
 
-
-def _sums(folder: Path) -> dict[str, str]:
-    """The SHA-256 sum of each file of a checkpoint."""
+def _checksums(folder: Path) -> dict[str, str]:
+    """The SHA-256 checksum of each file of a checkpoint."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(
             path.read_bytes()
         ).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != SUMS
+        if path.is_file() and path.name != CHECKSUMS
     }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -17,24 +17,23 @@ from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
 from mnist_code.checkpoint import Checkpoints
-from mnist_code.config import Config
+from mnist_code.config import EXPORT_FILES, Config
 from mnist_code.errors import (
     INTERRUPTED,
+    ConfigError,
     DivergedError,
     ImageError,
     MnistCodeError,
     ProcessError,
-    SettingError,
+    reason,
 )
 from mnist_code.evaluation import confusion_matrix
-from mnist_code.export import FORMATS, export, size_of
-from mnist_code.files import check_writable, write_whole
 from mnist_code.images import read_image
 from mnist_code.model import Params, batched_predict
-from mnist_code.recipes import RECIPES
-from mnist_code.serve import READ_SECONDS, serve
-from mnist_code.storage import fingerprint, load_params, save_params
-from mnist_code.training import Epoch, epochs
+from mnist_code.recipes import RECIPES, State, recipe_for
+from mnist_code.recorder import Recorder
+from mnist_code.storage import fingerprint, load_params
+from mnist_code.training import EpochResult, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
 DEFAULT_CHECKPOINTS = Path("checkpoints")
@@ -52,22 +51,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    output = _Output(sys.stdout)
     try:
-        status = options.run(options)
-        sys.stdout.flush()
+        with contextlib.redirect_stdout(output):
+            status = options.run(options)
+            output.flush()
         return status
-    except SettingError as error:
+    except ConfigError as error:
         parser.error(str(error))
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as error:  # of standard output: every file has errors of its own
+    except OSError as error:
+        if error is not output.error:
+            where = f" ({error.filename})" if error.filename else ""
+            print(f"error: The system says: {reason(error)}{where}.", file=sys.stderr)
+            return 1
+        # Python flushes standard output once more as it exits; that must not fail as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # `head` has read enough
-            print(f"error: Cannot print: {error.strerror}.", file=sys.stderr)
+            print(f"error: Cannot print: {reason(error)}.", file=sys.stderr)
         return 1
+
+
+class _Output:
+    """Standard output that remembers its own error, to tell it apart from that of a file."""
+
+    def __init__(self, stream):
+        self._stream = stream
+        self.error: OSError | None = None
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        with self._remembering():
+            return self._stream.write(text)
+
+    def flush(self):
+        with self._remembering():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _remembering(self):
+        try:
+            yield
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,13 +171,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     export.set_defaults(run=_export)
     export.add_argument(
-        "--format", required=True, choices=FORMATS,
+        "--format", required=True, choices=EXPORT_FILES,
         help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
         "litert: for phones and small devices",
     )  # fmt: skip
     export.add_argument(
         "--out", type=Path, metavar="PATH",
-        help=f"default: {', '.join(map(str, FORMATS.values()))}",
+        help=f"default: {', '.join(map(str, EXPORT_FILES.values()))}",
     )  # fmt: skip
 
     serve = commands.add_parser(
@@ -160,8 +193,8 @@ def _parser() -> argparse.ArgumentParser:
         help="0 takes one that is free (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
-        "--read-seconds", type=float, default=READ_SECONDS, metavar="SECONDS",
-        help="for a client to send its request (default: %(default)s)",
+        "--read-seconds", type=float, default=10.0, metavar="SECONDS",
+        help="how long a client may take to send its request (default: %(default)s)",
     )  # fmt: skip
 
     for command in (evaluate, predict, export, serve):
@@ -195,115 +228,110 @@ def _defaults(setting: dataclasses.Field) -> str:
 
 
 def _train(options: argparse.Namespace) -> int:
-    names = {setting.name for setting in dataclasses.fields(Config)}
-    chosen = {k: v for k, v in vars(options).items() if k in names and v is not None}
-    config = dataclasses.replace(RECIPES[options.recipe], **chosen)
-    check_writable(options.out)
-    if options.metrics is not None:
-        check_writable(options.metrics)
-        if options.metrics.resolve() == options.out.resolve():
-            raise SettingError("--metrics and --out must name two files, not one")
-    on = processes.place(
+    _configure(options, "mnist")  # a wrong option is reported before anything is loaded
+    Recorder.check(options.out, options.metrics)
+    mesh = processes.choose_mesh(
         options.devices, options.coordinator, options.processes, options.process_id
     )
     dataset = data.load(options.dataset)
-    # Of several processes all compute, and the first alone reads and writes.
-    writes = processes.number() == 0
-    checkpoints = _checkpoints(options, config, dataset.name) if writes else None
-    history: list[dict[str, float | None]] = []
-    untouched = options.recipe != "classic" and options.batch_size is None
-    if writes and untouched and dataset.name != "mnist":
-        print(
-            f"The recipe {options.recipe} was made for MNIST. For so few images add "
-            f"--batch-size 16 --learning-rate 0.2, and --epochs 8 or more.",
-            file=sys.stderr,
-        )
-    last: Epoch | None = None
-
-    def keep(result: Epoch) -> None:
-        nonlocal last
-        save_params(options.out, result.params)
-        last = result  # only now: Ctrl-C may have come while it was being saved
-        if options.metrics is not None:
-            with write_whole(options.metrics) as file:
-                file.write(
-                    "".join(json.dumps(line) + "\n" for line in history).encode()
-                )
-
-    if checkpoints is not None and checkpoints.epochs():
-        saved = checkpoints.newest()
-        for path in saved.damaged:
-            print(f"{path} is damaged and is not used.", file=sys.stderr)
-        history = saved.history
-        keep(saved.last)
-        print(f"Going on after epoch {saved.last.epoch}")
+    config = _configure(options, dataset.name)
+    # Of several processes, all compute; only the first reads and writes.
+    recorder = _recorder(options, config, dataset.name)
+    state: State | None = None
+    start_epoch = 0
+    if recorder is not None:
+        start_epoch, state, corrupt = recorder.resume()
+        for path in corrupt:
+            print(f"{path} is corrupt and was skipped.", file=sys.stderr)
+        if start_epoch:
+            print(f"Resuming after epoch {start_epoch - 1}")
+    start_epoch, state = processes.broadcast_start(start_epoch, state, config)
+    result = None
     try:
         with (
-            processes.lost_processes_told(),
-            tqdm(total=config.epochs, unit="epoch", disable=None, leave=False) as bar,
+            processes.report_lost_process(),
+            tqdm(
+                total=config.epochs,
+                initial=start_epoch,
+                unit="epoch",
+                disable=None,
+                leave=False,
+            ) as bar,
         ):
-            first, state = processes.agree(len(history), last and last.state, config)
-            bar.update(first)
-            for result in epochs(dataset, config, state, first, on):
-                if writes:
-                    history.append(result.metrics())
-                    if checkpoints is not None:
-                        checkpoints.save(result, history)
-                    keep(result)
+            for result in epochs(dataset, config, state, start_epoch, mesh):
+                if recorder is not None:
+                    recorder.record(result)
                     bar.write(_epoch_line(result), file=sys.stdout)
-                last = result
                 bar.update()
     except (DivergedError, ProcessError, KeyboardInterrupt) as stop:
-        interrupted = isinstance(stop, KeyboardInterrupt)
-        print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
-        if last is None:
-            print("No epoch was completed; nothing was saved.", file=sys.stderr)
-        elif writes:
-            print(
-                f"{options.out} holds the parameters of epoch {last.epoch}.",
-                file=sys.stderr,
-            )
-        processes.leave()
-        return INTERRUPTED if interrupted else 1
-    # A configuration has at least one epoch, and the last is evaluated.
-    assert last is not None
-    if not writes:
-        print(
-            f"Done. SHA-256 of these parameters as a file: {fingerprint(last.params)}"
+        status = _report_stop(stop, recorder)
+        processes.exit_without_waiting()
+        return status
+    final = state if result is None else result.state
+    assert final is not None  # a run has at least one epoch, now or in a checkpoint
+    params = final.params
+    if recorder is None:
+        print(f"Done. SHA-256 of these parameters as a file: {fingerprint(params)}")
+    else:
+        _report_end(recorder, params, dataset)
+    return 0
+
+
+def _configure(options: argparse.Namespace, dataset: str) -> Config:
+    """The settings of the recipe for a data set, changed by the options that were given."""
+    names = {setting.name for setting in dataclasses.fields(Config)}
+    given = {k: v for k, v in vars(options).items() if k in names and v is not None}
+    return dataclasses.replace(recipe_for(options.recipe, dataset), **given)
+
+
+def _recorder(
+    options: argparse.Namespace, config: Config, dataset: str
+) -> Recorder | None:
+    """The run's files, which only the first of several processes touches."""
+    if processes.process_number() != 0:
+        return None
+    folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
+    checkpoints = Checkpoints(folder, config, dataset) if folder else None
+    if checkpoints is not None and checkpoints.epochs() and not options.resume:
+        raise ConfigError(
+            f"checkpoints: {folder} already holds some; add --resume to continue from them, "
+            "or name another folder"
         )
-        return 0
-    assert last.test_accuracy is not None
+    return Recorder(options.out, options.metrics, checkpoints)
+
+
+def _report_stop(stop: BaseException, recorder: Recorder | None) -> int:
+    """Say why training stopped early, and what was saved."""
+    interrupted = isinstance(stop, KeyboardInterrupt)
+    print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
+    if recorder is not None and recorder.saved_epoch is not None:
+        print(
+            f"{recorder.params} holds the parameters of epoch {recorder.saved_epoch}.",
+            file=sys.stderr,
+        )
+    elif recorder is not None:
+        print("No epoch was completed; nothing was saved.", file=sys.stderr)
+    return INTERRUPTED if interrupted else 1
+
+
+def _report_end(recorder: Recorder, params: Params, dataset: data.Dataset) -> None:
+    """Say how good the network is, and where it was saved."""
+    accuracy = recorder.history[-1]["test_accuracy"]
+    assert accuracy is not None  # the last epoch is always evaluated
     count = len(dataset.test_labels)
     print(
-        f"Test accuracy {last.test_accuracy:.2%}: {round(last.test_accuracy * count):,} of "
-        f"{count:,} right. {sum(leaf.size for leaf in jax.tree.leaves(last.params)):,} parameters "
-        f"saved in {options.out}"
+        f"Test accuracy {accuracy:.2%}: {round(accuracy * count):,} of {count:,} right. "
+        f"{sum(leaf.size for leaf in jax.tree.leaves(params)):,} parameters "
+        f"saved in {recorder.params}"
     )
-    if last.test_accuracy <= np.bincount(dataset.test_labels).max() / count:
+    if accuracy <= np.bincount(dataset.test_labels).max() / count:
         print(
             "The network is no better than guessing. Try a lower learning rate.",
             file=sys.stderr,
         )
-    return 0
 
 
-def _checkpoints(
-    options: argparse.Namespace, config: Config, dataset: str
-) -> Checkpoints | None:
-    """The folder of checkpoints, if one is asked for."""
-    folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
-    if folder is None:
-        return None
-    checkpoints = Checkpoints(folder, config, dataset)
-    if checkpoints.epochs() and not options.resume:
-        raise SettingError(
-            f"checkpoints: {folder} holds some already; add --resume to go on from them, "
-            "or name another folder"
-        )
-    return checkpoints
-
-
-def _epoch_line(result: Epoch) -> str:
+def _epoch_line(result: EpochResult) -> str:
     training, test = (
         " " * 6 + "–" if part is None else f"{part:7.2%}"
         for part in (result.train_accuracy, result.test_accuracy)
@@ -349,11 +377,15 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from mnist_code.export import export, size_of
+
     path = export(load_params(options.params), options.format, options.out)
     print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
     return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from mnist_code.serve import serve
+
     serve(load_params(options.params), options.host, options.port, options.read_seconds)
     return 0

@@ -1,41 +1,66 @@
 """The settings of the program, in one frozen dataclass.
 
-Chapters, tests and the command line all build the same `Config`, so a default stands in one place.
+Chapters, tests and the command line all build the same `Config`, so each default is written once.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mnist_code.errors import SettingError
+from mnist_code.errors import ConfigError
 
-LAYER_SIZES = (784, 512, 10)
+SIDE = 28  # pixels along each side of an image
+NUM_PIXELS = SIDE * SIDE
+NUM_CLASSES = 10
+LAYER_SIZES = (NUM_PIXELS, 512, NUM_CLASSES)
 INIT_LR = 1.0
 DECAY_RATE = 0.95
 DECAY_STEPS = 5
 BATCH_SIZE = 32
 NUM_EPOCHS = 25
-LARGEST = 1e38  # close to what float32 can hold
-DATASETS = ("auto", "mnist", "digits")
-OPTIMIZERS = ("sgd", "nesterov", "adam")
-SCHEDULES = ("decay", "one-cycle")
-INITIALIZATIONS = ("normal", "he")
-EVALUATIONS = ("epoch", "end")
+LARGEST = 1e38  # close to the largest float32
+EXPORT_FILES = {  # the formats of `export`, and the default name of each file
+    "stablehlo": "model.stablehlo",
+    "savedmodel": "model.savedmodel",
+    "litert": "model.tflite",
+}
 
 
-def _option(default, help, choices=None):
-    """A field that the command line offers as an option, with its help text."""
-    return field(default=default, metadata={"help": help, "choices": choices})
+@dataclass(frozen=True)
+class _Range:
+    """The values that a setting may take, as a test and in words."""
+
+    contains: Callable[[float], bool]
+    words: str
+
+
+_COUNT = _Range(lambda value: value >= 1, "1 or more")
+_POSITIVE = _Range(
+    lambda value: 0 < value < LARGEST, f"a number above 0 and below {LARGEST:g}"
+)
+_FRACTION = _Range(lambda value: 0 <= value < 1, "at least 0 and below 1")
+_STRENGTH = _Range(lambda value: 0 <= value < 3, "at least 0 and below 3")
+_SEED = _Range(lambda value: 0 <= value < 2**32, "from 0 to 4294967295")
+
+
+def _setting(default, help=None, choices=None, allowed=None):
+    """A field of `Config`. One with a help text is also an option of the command line."""
+    return field(
+        default=default,
+        metadata={"help": help, "choices": choices, "allowed": allowed},
+    )
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides how a training run goes: a recipe, as data.
+    """Everything that determines how a training run goes: a recipe, as data.
 
-    The defaults are the program of Part I; `mnist_code.recipes.RECIPES` names others.
+    The defaults are the program of Part I. `mnist_code.recipes.RECIPES` names other recipes.
 
     Raises:
-        SettingError: a setting is outside its range; the message names it and says what is allowed.
+        ConfigError: a setting is out of range. The message names it and the values allowed.
 
     Example:
         >>> Config(epochs=3).learning_rate
@@ -43,82 +68,85 @@ class Config:
         >>> Config(epochs=0)
         Traceback (most recent call last):
             ...
-        mnist_code.errors.SettingError: epochs must be 1 or more, not 0
+        mnist_code.errors.ConfigError: epochs must be 1 or more, not 0
     """
 
-    dataset: str = _option(
-        "auto", "auto: MNIST if it can be had, else the embedded digits", DATASETS
+    dataset: str = _setting(
+        "auto",
+        "auto: MNIST if it is available, otherwise the embedded digits",
+        choices=("auto", "mnist", "digits"),
     )
-    epochs: int = _option(NUM_EPOCHS, "passes over the training images")
-    batch_size: int = _option(BATCH_SIZE, "images in one update")
-    learning_rate: float = _option(
-        INIT_LR, "step size of the first epoch, from which it decays; or the largest"
+    epochs: int = _setting(
+        NUM_EPOCHS, "passes over the training images", allowed=_COUNT
     )
-    seed: int = _option(0, "decides the first parameters and every shuffle")
-    optimizer: str = _option("sgd", "rule of the update", OPTIMIZERS)
-    schedule: str = _option(
-        "decay", "decay: a little every epoch; one-cycle: up, then down to 0", SCHEDULES
+    batch_size: int = _setting(BATCH_SIZE, "images per update", allowed=_COUNT)
+    learning_rate: float = _setting(
+        INIT_LR,
+        "step size in the first epoch, from which it decays; with one-cycle, the peak",
+        allowed=_POSITIVE,
     )
-    initialization: str = _option(
+    seed: int = _setting(
+        0, "determines the initial parameters and every shuffle", allowed=_SEED
+    )
+    optimizer: str = _setting(
+        "sgd", "the update rule", choices=("sgd", "nesterov", "adam")
+    )
+    schedule: str = _setting(
+        "decay",
+        "decay: a little every epoch; one-cycle: up, then down to 0",
+        choices=("decay", "one-cycle"),
+    )
+    initialization: str = _setting(
         "normal",
-        "normal: 0.01 everywhere; he: by the size of the layer",
-        INITIALIZATIONS,
+        "normal: scale 0.01 everywhere; he: scaled by the size of each layer",
+        choices=("normal", "he"),
     )
-    averaging: float = _option(
+    label_smoothing: float = _setting(
         0.0,
-        "part that a running average of the parameters keeps in each update; 0: none",
+        "share of each target that is spread evenly over the classes",
+        allowed=_FRACTION,
     )
-    smoothing: float = _option(
-        0.0, "part of each target that is spread evenly over the classes"
+    distortion: float = _setting(
+        0.0,
+        "strength of the random distortion of each image; 0 for none",
+        allowed=_STRENGTH,
     )
-    distortion: float = _option(
-        0.0, "strength of the random distortion of each image; 0: none"
+    evaluate: str = _setting(
+        "epoch",
+        "epoch: after every epoch; end: once, on test images only",
+        choices=("epoch", "end"),
     )
-    evaluate: str = _option(
-        "epoch", "epoch: count after each; end: only test images, and once", EVALUATIONS
-    )
-    decay_rate: float = DECAY_RATE  # the learning rate shrinks by this factor ...
-    decay_steps: float = DECAY_STEPS  # ... every so many epochs
+    # The learning rate shrinks by the factor `decay_rate` every `decay_steps` epochs.
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)
     layer_sizes: tuple[int, ...] = LAYER_SIZES
 
     def __post_init__(self):
-        for name, choices in {
-            "dataset": DATASETS,
-            "optimizer": OPTIMIZERS,
-            "schedule": SCHEDULES,
-            "initialization": INITIALIZATIONS,
-            "evaluate": EVALUATIONS,
-        }.items():
-            if (value := getattr(self, name)) not in choices:
-                raise SettingError(
-                    f"{name} must be one of {', '.join(choices)}, not {value!r}"
+        for setting in dataclasses.fields(self):
+            value = getattr(self, setting.name)
+            choices = setting.metadata.get("choices")
+            allowed = setting.metadata.get("allowed")
+            if choices and value not in choices:
+                raise ConfigError(
+                    f"{setting.name} must be one of {', '.join(choices)}, not {value!r}"
                 )
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise SettingError(
-                    f"{name} must be 1 or more, not {getattr(self, name)}"
+            if allowed and not allowed.contains(value):
+                raise ConfigError(
+                    f"{setting.name} must be {allowed.words}, not {value}"
                 )
-        for name in ("learning_rate", "decay_rate", "decay_steps"):
-            if not 0 < (value := getattr(self, name)) < LARGEST:
-                raise SettingError(
-                    f"{name} must be a number above 0 and below {LARGEST:g}, not {value}"
-                )
-        for name, end in {"averaging": 1, "smoothing": 1, "distortion": 3}.items():
-            if not 0 <= (value := getattr(self, name)) < end:
-                raise SettingError(
-                    f"{name} must be a number from 0 to below {end}, not {value}"
-                )
-        if not 0 <= self.seed < 2**32:
-            raise SettingError(f"seed must be from 0 to 4294967295, not {self.seed}")
         sizes = self.layer_sizes
-        if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != (784, 10):
-            raise SettingError(
-                f"layer_sizes must start with 784 and end with 10, not {sizes}"
+        ends = (LAYER_SIZES[0], LAYER_SIZES[-1])
+        if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != ends:
+            raise ConfigError(
+                f"layer_sizes must start with {ends[0]} and end with {ends[1]}, not {sizes}"
             )
 
     @property
     def is_classic(self) -> bool:
-        """Whether `update`, plain gradient descent by hand, is all that it takes."""
+        """Whether this is the program of Part I: plain gradient descent, written by hand."""
         settings = (self.optimizer, self.schedule, self.initialization)
-        extras = self.averaging + self.smoothing + self.distortion
+        extras = self.label_smoothing + self.distortion
         return settings == ("sgd", "decay", "normal") and extras == 0
+
+
+DATASETS = Config.__dataclass_fields__["dataset"].metadata["choices"]

@@ -1,4 +1,4 @@
-"""What can go wrong outside the program, each as one sentence a person can act on."""
+"""What can go wrong outside the program. Each error is one sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ INTERRUPTED = 130  # the exit status that a shell expects after Ctrl-C
 
 
 class MnistCodeError(Exception):
-    """The base of every error below: the command line prints it without a traceback."""
+    """The base class of every error below. The command line prints it without a traceback."""
 
 
-class SettingError(MnistCodeError, ValueError):
+class ConfigError(MnistCodeError, ValueError):
     """A setting is outside its range."""
 
 
@@ -18,23 +18,23 @@ class FileError(MnistCodeError):
 
 
 class DataError(MnistCodeError):
-    """The data set asked for cannot be had."""
+    """The requested data set is not available."""
 
 
 class ImageError(MnistCodeError):
-    """A picture holds no digit that can be read."""
+    """A picture contains no digit that can be read."""
 
 
 class ParametersError(MnistCodeError):
     """A file does not hold the parameters of this network."""
 
 
-class PackageError(MnistCodeError):
+class MissingDependencyError(MnistCodeError):
     """A package that only some commands need is not installed."""
 
 
 class CheckpointError(MnistCodeError):
-    """A run cannot go on from the checkpoints there."""
+    """A run cannot be resumed from the checkpoints it was given."""
 
 
 class ProcessError(MnistCodeError):
@@ -42,4 +42,22 @@ class ProcessError(MnistCodeError):
 
 
 class DivergedError(MnistCodeError):
-    """Training ran away: the loss or a parameter is no longer a finite number."""
+    """Training diverged: the loss or a parameter is no longer a finite number."""
+
+
+def reason(error: BaseException) -> str:
+    r"""The cause of an error as a short clause, to put into a sentence.
+
+    Args:
+        error: any exception. The operating system's words are used where there are some.
+
+    Example:
+        >>> reason(OSError(28, "No space left on device"))
+        'no space left on device'
+        >>> reason(RuntimeError("Timed out.\nA long explanation follows"))
+        'Timed out'
+    """
+    if words := getattr(error, "strerror", None):
+        return words.lower()
+    first_line = str(error).strip().split("\n")[0].rstrip(".")
+    return first_line[:200] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Counting what is right."""
+"""Counting correct answers."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from mnist_code.config import NUM_CLASSES
 from mnist_code.model import Params, batched_predict, predict
 
-CHUNK = 1_000  # images evaluated at once: enough to keep two cores busy, little memory
+CHUNK = (
+    1_000  # images evaluated at once: enough to keep the cores busy, and little memory
+)
 
 
 def batch_accuracy(
     params: Params, images: Float[Array, "batch 784"], targets: Float[Array, "batch 10"]
 ) -> Float[Array, ""]:
-    """The part of one batch that is classified right, 0 to 1.
+    """The share of one batch that is classified correctly, 0 to 1.
 
-    A mean of these over batches of different sizes is no accuracy: it weighs the images of a small
-    last batch more than the others. For a whole data set use `accuracy`.
+    Averaging this over batches of different sizes does not give an accuracy, because the images of
+    a small last batch would count for more than the others. For a whole data set use `accuracy`.
 
     Args:
-        params: of the network.
+        params: the network's parameters.
         images: float32 from 0 to 1.
         targets: one-hot labels.
 
@@ -35,7 +38,14 @@ def batch_accuracy(
 
 @jax.jit
 def predicted_labels(params: Params, images: Float[Array, "n 784"]) -> Int[Array, " n"]:
-    """The likeliest class of each image, int32 (n,); any number of images, in bounded memory.
+    """The most likely class of each image. Takes any number of images, in bounded memory.
+
+    Args:
+        params: the network's parameters.
+        images: float32 from 0 to 1.
+
+    Returns:
+        int32, 0 to 9.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jax.nn.one_hot(3, 10))]  # always says 3
@@ -50,7 +60,12 @@ def predicted_labels(params: Params, images: Float[Array, "n 784"]) -> Int[Array
 def accuracy(
     params: Params, images: Float[Array, "n 784"], labels: Int[Array, " n"]
 ) -> float:
-    """The part of all images that is classified right: counted, then divided once.
+    """The share of all images that is classified correctly: counted, then divided once.
+
+    Args:
+        params: the network's parameters.
+        images: float32 from 0 to 1.
+        labels: 0 to 9.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jax.nn.one_hot(3, 10))]  # always says 3
@@ -63,7 +78,15 @@ def accuracy(
 def confusion_matrix(
     params: Params, images: Float[Array, "n 784"], labels: Int[Array, " n"]
 ) -> Int[Array, "10 10"]:
-    """Count how often each digit (row) is taken for each digit (column).
+    """Count how often each digit (row) is read as each digit (column).
+
+    Args:
+        params: the network's parameters.
+        images: float32 from 0 to 1.
+        labels: 0 to 9.
+
+    Returns:
+        int32; the diagonal holds the correct answers.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jax.nn.one_hot(3, 10))]  # always says 3
@@ -71,4 +94,8 @@ def confusion_matrix(
         >>> int(counts[3, 3]), int(counts[1, 3]), int(counts.sum())
         (2, 1, 4)
     """
-    return jnp.zeros((10, 10), int).at[labels, predicted_labels(params, images)].add(1)
+    return (
+        jnp.zeros((NUM_CLASSES, NUM_CLASSES), int)
+        .at[labels, predicted_labels(params, images)]
+        .add(1)
+    )

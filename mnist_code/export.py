@@ -1,8 +1,8 @@
-"""The trained network in forms that run without this package, any number of images at a time.
+"""The trained network in formats that run without this package, on batches of any size.
 
-Each form holds the same function: images, float32 (batch, 784) from 0 to 1, to probabilities,
-float32 (batch, 10). StableHLO is JAX's own form; the others are TensorFlow's, for servers and for
-phones.
+Each format holds the same function, from images, float32 (batch, 784) from 0 to 1, to
+probabilities, float32 (batch, 10). StableHLO is JAX's own format; the other two are TensorFlow's,
+for servers and for phones.
 """
 
 from __future__ import annotations
@@ -15,38 +15,33 @@ import jax
 import jax.export
 import jax.numpy as jnp
 
-from mnist_code.config import LAYER_SIZES
-from mnist_code.errors import FileError, PackageError
-from mnist_code.files import write_whole, write_whole_folder
+from mnist_code.config import EXPORT_FILES, LAYER_SIZES
+from mnist_code.errors import FileError, MissingDependencyError
+from mnist_code.files import atomic_folder, atomic_write
 from mnist_code.model import Params, probabilities
-from mnist_code.preparation import import_tensorflow, silent_stderr
+from mnist_code.quiet import import_tensorflow, suppress_output
 
-FORMATS = {  # and where each goes by default
-    "stablehlo": Path("model.stablehlo"),
-    "savedmodel": Path("model.savedmodel"),
-    "litert": Path("model.tflite"),
-}
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
-IMAGES = "batch, " + str(LAYER_SIZES[0])  # a shape whose first size is a free variable
+IMAGES = "batch, " + str(LAYER_SIZES[0])  # a shape whose first dimension is a variable
 
 
 def export(
     params: Params, format: str, path: str | os.PathLike[str] | None = None
 ) -> Path:
-    """Write the network in one of the `FORMATS`, whole or not at all.
+    """Write the network in one of the formats in `config.EXPORT_FILES`, completely or not at all.
 
     Args:
         params: of the trained network.
-        format: "stablehlo" and "litert" become one file; "savedmodel" becomes a folder, which
+        format: "stablehlo" and "litert" produce one file; "savedmodel" produces a folder, which
             must not exist yet.
-        path: where it goes; without it, a name that tells the format.
+        path: where it goes; by default, a name that shows the format.
 
     Returns:
         Where it went.
 
     Raises:
         FileError: `path` cannot be written, or the folder exists already.
-        PackageError: TensorFlow is not installed; "stablehlo" does not need it.
+        MissingDependencyError: TensorFlow is not installed; "stablehlo" does not need it.
 
     Example:
         >>> import tempfile
@@ -58,13 +53,13 @@ def export(
         >>> restored.call(jnp.zeros((3, 784))).shape
         (3, 10)
     """
-    path = FORMATS[format] if path is None else Path(path)
+    path = Path(EXPORT_FILES[format] if path is None else path)
     if format == "savedmodel":
-        with write_whole_folder(path) as folder:
+        with atomic_folder(path) as folder:
             _save_with_tensorflow(params, folder, path)
     else:
         to_bytes = {"stablehlo": to_stablehlo, "litert": to_litert}[format]
-        with write_whole(path) as file:
+        with atomic_write(path) as file:
             file.write(to_bytes(params))
     return path
 
@@ -72,7 +67,7 @@ def export(
 def to_stablehlo(params: Params) -> bytes:
     """The network as serialized StableHLO, for CPUs, GPUs and TPUs; the parameters are inside.
 
-    `jax.export.deserialize` reads it. JAX promises to read it for half a year at least.
+    `jax.export.deserialize` reads it. JAX promises to read such files for at least six months.
     """
     shape = jax.export.symbolic_shape(IMAGES)
     function = jax.jit(lambda images: probabilities(params, images))
@@ -86,20 +81,20 @@ def to_litert(params: Params) -> bytes:
     """The network as a flatbuffer for LiteRT, formerly TensorFlow Lite.
 
     Raises:
-        PackageError: TensorFlow, which has the converter, is not installed.
+        MissingDependencyError: TensorFlow, which does the conversion, is not installed.
     """
     module, tf = _tensorflow_module(params, platforms=("cpu",))
-    with silent_stderr():
+    with suppress_output(2):
         function = module.serve.get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
         return converter.convert()
 
 
 def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
-    """Fill `folder`; in messages it is called `path`."""
+    """Fill `folder`, which error messages call `path`."""
     module, tf = _tensorflow_module(params, PLATFORMS)
     try:
-        with silent_stderr():
+        with suppress_output(2):
             tf.saved_model.save(
                 module, folder, signatures={"serving_default": module.serve}
             )
@@ -109,12 +104,12 @@ def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
 
 
 def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any, Any]:
-    """The network as a module of TensorFlow's, its parameters as variables; and TensorFlow."""
+    """The network as a TensorFlow module, its parameters as variables; and TensorFlow."""
     try:
         tf = import_tensorflow()
     except ImportError as error:
-        raise PackageError(
-            "SavedModel and LiteRT are written by TensorFlow, which is not installed. "
+        raise MissingDependencyError(
+            "Exporting to SavedModel or LiteRT needs TensorFlow, which is not installed. "
             "Install it: pip install -c constraints.txt tensorflow"
         ) from error
     from jax.experimental import jax2tf
@@ -138,6 +133,6 @@ def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any,
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file, or of all files in a folder."""
+    """The size in bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else path.rglob("*")
     return sum(file.stat().st_size for file in files if file.is_file())

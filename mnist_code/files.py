@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file is complete, or it is not there."""
 
 from __future__ import annotations
 
@@ -11,39 +11,44 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from mnist_code.errors import FileError
+from mnist_code.errors import FileError, reason
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def _cannot_write(path: str | os.PathLike[str], error: OSError) -> FileError:
-    reason = (error.strerror or str(error)).lower()
-    advice = "Free some space" if error.errno in FULL else "Choose another place"
-    return FileError(f"Cannot write {path}: {reason}. {advice}.")
+def cannot_write(path: str | os.PathLike[str], error: BaseException) -> FileError:
+    """The error to raise where `path` could not be written, with advice."""
+    full = getattr(error, "errno", None) in DISK_FULL
+    advice = "Free some space" if full else "Choose another place"
+    return FileError(f"Cannot write {path}: {reason(error)}. {advice}.")
 
 
 def _target(path: str | os.PathLike[str]) -> Path:
-    """The file behind a chain of links; never a folder, a device or a pipe."""
+    """The file at the end of a chain of links. Refuses folders, devices and pipes."""
     target = Path(os.path.realpath(path))
     try:
         os.lstat(target)
     except FileNotFoundError:
         return target
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     if not target.is_file():
-        kind = "a folder" if target.is_dir() else "no regular file"
+        kind = "a folder" if target.is_dir() else "not a regular file"
         raise FileError(f"Cannot write {path}: it is {kind}. Give the name of a file.")
     return target
 
 
-@contextlib.contextmanager
-def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
-    """Open `path` for binary writing; it appears, complete, only when the block ends well.
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{uuid.uuid4().hex}.part")
 
-    The bytes go to a temporary file beside it, reach the disk, and take the name in one step
-    (`os.replace`). After an error or a kill at any instant the old file, if any, is untouched.
-    A kill can leave the temporary file, `.….part`.
+
+@contextlib.contextmanager
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open `path` for binary writing. The file appears, complete, when the block ends.
+
+    The bytes go to a temporary file in the same folder, are flushed to disk, and take the name in
+    one step (`os.replace`). If the block raises, or the process is killed, the old file is intact.
+    A kill can leave the temporary file, `.….part`, behind.
 
     Raises:
         FileError: the folder is missing or read-only, the disk is full, or `path` is a folder or a
@@ -52,13 +57,13 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
-        >>> with write_whole(folder / "answer") as file:
+        >>> with atomic_write(folder / "answer") as file:
         ...     _ = file.write(b"42")
         >>> (folder / "answer").read_bytes()
         b'42'
     """
     target = _target(path)
-    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+    temporary = _temporary(target)
     try:
         with open(temporary, "xb") as file:
             yield file
@@ -71,24 +76,24 @@ def write_whole(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         raise
 
 
 @contextlib.contextmanager
-def write_whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A new folder to fill; it takes its place at `path` only when the block ends well.
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Provide an empty folder to fill. It moves to `path` when the block ends.
 
-    The folders above it are made. What is there already is never replaced. A kill can leave the
-    temporary folder, `.….part`.
+    Parent folders are created. An existing `path` is never replaced. A kill can leave the
+    temporary folder, `.….part`, behind.
 
     Raises:
-        FileError: `path` exists, or its place cannot be written, or the disk is full.
+        FileError: `path` exists, its parent cannot be written, or the disk is full.
 
     Example:
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp(), "model")
-        >>> with write_whole_folder(folder) as new:
+        >>> with atomic_folder(folder) as new:
         ...     _ = (new / "answer").write_text("42")
         >>> [file.name for file in folder.iterdir()]
         ['answer']
@@ -96,28 +101,28 @@ def write_whole_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     if os.path.lexists(target):
         raise FileError(
-            f"Cannot write {path}: it exists already. Choose another name, or delete it."
+            f"Cannot write {path}: it already exists. Choose another name, or delete it."
         )
-    temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+    temporary = _temporary(target)
     try:
         temporary.mkdir(parents=True)
         yield temporary
         temporary.rename(target)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Fail now, not after an hour of training, if `path` could not be written at the end.
+    """Fail now, rather than after an hour of training, if `path` could not be written.
 
     Raises:
-        FileError: as `write_whole`.
+        FileError: as for `atomic_write`.
     """
-    temporary = _target(path).with_name(f".{uuid.uuid4().hex}.part")
+    temporary = _temporary(_target(path))
     try:
         temporary.touch()
         temporary.unlink()
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error

@@ -17,9 +17,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from mnist_code.errors import ImageError
+from mnist_code.config import SIDE
+from mnist_code.errors import ImageError, reason
 
-SIDE = 28  # pixels along an image
 BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
 MIN_CONTRAST = 0.1  # of the range from black to white; less than this is paper, not ink
@@ -148,11 +148,15 @@ def read_image(
             picture = _without_transparency(picture)
     except ImageError:
         raise
-    except Exception as error:  # damage makes Pillow raise nearly anything
-        reason = getattr(error, "strerror", None)
-        reason = (reason or "it is no image, damaged, or too large").lower()
+    except Exception as error:  # a corrupt file makes Pillow raise nearly anything
+        known = isinstance(error, OSError) and error.strerror
+        why = (
+            reason(error)
+            if known
+            else "it is not an image, is corrupt, or is too large"
+        )
         raise ImageError(
-            f"Cannot read {path}: {reason}. Give a PNG or JPEG of one digit."
+            f"Cannot read {path}: {why}. Give a PNG or JPEG of one digit."
         ) from None
     try:
         gray = _trim_frame(np.asarray(picture, np.float64) / 255)

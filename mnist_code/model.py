@@ -18,11 +18,11 @@ INIT_SCALE = 0.01
 def init_network_params(
     key: Key[Array, ""], sizes: Sequence[int] = LAYER_SIZES, scale: float = INIT_SCALE
 ) -> Params:
-    """Draw fresh parameters from a normal distribution.
+    """Draw initial parameters from a normal distribution.
 
     Args:
         key: a random key, `jax.random.key(seed)`; the same key gives the same parameters.
-        sizes: units in each layer, the input first.
+        sizes: units in each layer, input first.
         scale: standard deviation of weights and biases.
 
     Returns:
@@ -52,19 +52,21 @@ def init_network_params(
 def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:
     """Apply the network to one image.
 
-    Swish (Ramachandran, Zoph and Le, "Searching for activation functions", 2017) follows every
-    layer but the last.
+    Swish follows every layer but the last.
 
     Args:
-        params: what `init_network_params` returned, or a trained descendant of it.
+        params: from `init_network_params`, untrained or trained.
         image: one flattened image, float32 from 0 to 1.
 
     Returns:
-        Logits: one unnormalized score per class, the largest for the likeliest. `jax.nn.softmax`
-        turns them into probabilities.
+        Logits: one unnormalized score per class; the most likely class has the largest.
+        `jax.nn.softmax` turns them into probabilities.
 
     Raises:
-        TypeError: the image has not as many entries as the first layer takes.
+        TypeError: the number of pixels is not the number of inputs of the first layer.
+
+    Source:
+        Swish: Ramachandran, Zoph and Le, "Searching for activation functions" (2017).
 
     Example:
         >>> import jax.numpy as jnp
@@ -100,7 +102,7 @@ Example:
 def probabilities(
     params: Params, images: Float[Array, "batch 784"]
 ) -> Float[Array, "batch 10"]:
-    """What the network thinks of each class: the softmax of the logits; each row sums to 1.
+    """The probability the network gives each class: the softmax of the logits. Rows sum to 1.
 
     Args:
         params: as for `predict`.

@@ -1,7 +1,7 @@
-"""Several processes that train one model, on one machine or on many: how they meet and part.
+"""Several processes that train one model, on one machine or many: start-up, agreement, shutdown.
 
-Each runs the same program on its own devices. `jax.distributed` makes the devices of all visible to
-each; process 0 alone reads checkpoints and writes files.
+Each process runs the same program on its own devices. `jax.distributed` makes all devices visible
+to every process. Only process 0 reads checkpoints and writes files.
 """
 
 from __future__ import annotations
@@ -10,77 +10,75 @@ import contextlib
 import os
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding
+from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from mnist_code.config import Config
-from mnist_code.data import Dataset
-from mnist_code.errors import ProcessError, SettingError
-from mnist_code.parallel import AXIS, ManyDevices, make_mesh
-from mnist_code.preparation import silent
+from mnist_code.errors import ConfigError, ProcessError, reason
+from mnist_code.parallel import AXIS, make_mesh
+from mnist_code.quiet import suppress_output
 from mnist_code.recipes import State, start
-from mnist_code.training import OneDevice
 
-LOST_SECONDS = 20  # after which a process that is silent counts as lost
-JOIN_SECONDS = 120  # for all processes to start
+LOST_SECONDS = 20  # a process that is silent for so long counts as lost
+CONNECT_SECONDS = 120  # for all processes to start
 
 
-def place(
+def choose_mesh(
     devices: int | None = None,
     coordinator: str | None = None,
     processes: int | None = None,
     process_id: int | None = None,
-) -> Callable[[Dataset, Config], OneDevice]:
-    """Where to train, from what was asked for; call it before JAX computes.
+) -> Mesh | None:
+    """The mesh to train on, from the options of the command line. Call it before JAX computes.
 
     Args:
-        devices: of this process; without it, one, or with a coordinator all that JAX finds.
-        coordinator: where several processes meet, as for `join`.
-        processes: as for `join`.
-        process_id: as for `join`.
+        devices: how many devices this process uses; by default one, or, with a coordinator, all
+            that JAX finds.
+        coordinator: where several processes meet, as for `connect`.
+        processes: as for `connect`.
+        process_id: as for `connect`.
 
     Returns:
-        What `training.epochs` takes as `on`.
+        What `training.epochs` takes: a mesh, or None for a single device.
 
     Raises:
-        As `join`; SettingError if there are fewer devices.
+        ConfigError: there are fewer devices, or the options do not fit together.
+        ProcessError: as for `connect`.
     """
     if devices is not None:
-        divide_cpu(devices)
+        split_cpu(devices)
     if coordinator is not None:
-        join(coordinator, processes, process_id)
+        connect(coordinator, processes, process_id)
     elif processes is not None or process_id is not None:
-        raise SettingError("processes and process_id need a coordinator")
+        raise ConfigError("processes and process_id need a coordinator")
     elif devices is None:
-        return OneDevice
+        return None
     if devices is not None and (found := jax.local_device_count()) < devices:
-        raise SettingError(f"devices must be at most the {found} here, not {devices}")
-    every = None if coordinator is not None else devices
-    return partial(ManyDevices, mesh=make_mesh(every))
+        raise ConfigError(f"devices must be at most the {found} here, not {devices}")
+    return make_mesh(None if coordinator is not None else devices)
 
 
-def divide_cpu(count: int) -> None:
-    """Make a CPU appear as `count` devices; without effect if JAX has computed already.
+def split_cpu(count: int) -> None:
+    """Make the CPU appear as `count` devices. Has no effect once JAX has computed something.
 
     Raises:
-        SettingError: `count` is below 1.
+        ConfigError: `count` is below 1.
     """
     if count < 1:
-        raise SettingError(f"devices must be 1 or more, not {count}")
+        raise ConfigError(f"devices must be 1 or more, not {count}")
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", count)
 
 
-def join(
+def connect(
     coordinator: str, processes: int | None = None, process_id: int | None = None
 ) -> None:
-    """Make this process one of several that train together; call it before JAX computes.
+    """Make this process one of several that train together. Call it before JAX computes.
 
     Args:
         coordinator: host and port on which process 0 listens; "auto" asks the cluster (Slurm,
@@ -89,43 +87,43 @@ def join(
         process_id: which of them this is, from 0.
 
     Raises:
-        SettingError: the options do not fit together, or no cluster is found.
-        ProcessError: the others did not come in time.
+        ConfigError: the options do not fit together, or no cluster is found.
+        ProcessError: the others did not connect in time.
     """
-    found = coordinator == "auto"
-    if not found and (processes is None or process_id is None):
-        raise SettingError("coordinator needs processes and process_id as well")
-    if not found and not 0 <= process_id < processes:  # type: ignore[operator]
-        raise SettingError(
-            f"process_id must be from 0 to {processes - 1}, not {process_id}"  # type: ignore[operator]
-        )
-    if not found:
+    ask_cluster = coordinator == "auto"
+    if not ask_cluster:
+        if processes is None or process_id is None:
+            raise ConfigError("coordinator needs processes and process_id as well")
+        if not 0 <= process_id < processes:
+            raise ConfigError(
+                f"process_id must be from 0 to {processes - 1}, not {process_id}"
+            )
         print(
-            f"Process {process_id} of {processes} waits for the others at {coordinator}",
+            f"Process {process_id} of {processes} is waiting for the others at {coordinator}",
             flush=True,
         )
     try:
-        if process_id == 0 and not found:
+        if process_id == 0 and not ask_cluster:
             _check_port(coordinator)
         jax.distributed.initialize(
-            None if found else coordinator,
+            None if ask_cluster else coordinator,
             processes,
             process_id,
-            initialization_timeout=JOIN_SECONDS,
+            initialization_timeout=CONNECT_SECONDS,
             heartbeat_timeout_seconds=LOST_SECONDS,
             shutdown_timeout_seconds=LOST_SECONDS,
         )
     except (ValueError, IndexError) as error:
-        raise SettingError(
+        raise ConfigError(
             "coordinator must be HOST:PORT, or auto where JAX can ask a cluster (Slurm, Open MPI, "
             f"Kubernetes, Cloud TPU); {coordinator} gave: {error}"
         ) from error
     except RuntimeError as error:
         raise ProcessError(
-            f"The processes did not find each other at {coordinator}: {_first_line(error)}. "
-            "Start all of them within two minutes with the same --coordinator, a free port."
+            f"The processes did not find each other at {coordinator}: {reason(error)}. "
+            "Start all of them within two minutes with the same --coordinator and a free port."
         ) from error
-    with silent(1):  # Gloo tells there about each group of devices that connects
+    with suppress_output(1):  # Gloo reports each group of devices that connects
         from jax.experimental import multihost_utils
 
         multihost_utils.sync_global_devices("start")
@@ -136,32 +134,37 @@ def join(
         assert int(jnp.sum(ones)) == jax.device_count()
 
 
-def number() -> int:
-    """The number of this process, 0 for the first or only one; JAX need not have started."""
+def process_number() -> int:
+    """The number of this process, 0 for the first or only one. JAX need not have started."""
     return jax.process_index() if jax.distributed.is_initialized() else 0
 
 
-def agree(first: int, state: State | None, config: Config) -> tuple[int, State | None]:
-    """What process 0 knows about where to begin, for all processes.
+def broadcast_start(
+    start_epoch: int, state: State | None, config: Config
+) -> tuple[int, State | None]:
+    """Tell every process where process 0 begins: with which epoch, and from which state.
 
     Args:
-        first: the epoch to begin with.
-        state: what the epoch before left, if there is one; others than process 0 know none.
+        start_epoch: the epoch to begin with.
+        state: the state after the epoch before, or None to start afresh. Only process 0 knows it.
         config: of the run.
+
+    Returns:
+        The start epoch and the state that process 0 passed in.
     """
     if not jax.distributed.is_initialized():
-        return first, state
+        return start_epoch, state
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
-    first = int(broadcast_one_to_all(np.int32(first)))
-    if first == 0:
+    start_epoch = int(broadcast_one_to_all(np.int32(start_epoch)))
+    if start_epoch == 0:
         return 0, None
-    form = jax.tree.map(np.asarray, state or start(jax.random.key(0), config))
-    return first, broadcast_one_to_all(form)
+    arrays = jax.tree.map(np.asarray, state or start(jax.random.key(0), config))
+    return start_epoch, broadcast_one_to_all(arrays)
 
 
-def leave() -> None:
-    """End at once if this is one of several processes: an orderly end would wait for the rest."""
+def exit_without_waiting() -> None:
+    """End a process of several at once: an orderly shutdown would wait for the others."""
     if jax.distributed.is_initialized():
         sys.stdout.flush()
         sys.stderr.flush()
@@ -169,8 +172,8 @@ def leave() -> None:
 
 
 @contextlib.contextmanager
-def lost_processes_told() -> Iterator[None]:
-    """Turn the error that follows the loss of another process into one that says what to do.
+def report_lost_process() -> Iterator[None]:
+    """Turn JAX's error after the loss of another process into one that says what to do.
 
     Raises:
         ProcessError: another process is gone.
@@ -181,20 +184,16 @@ def lost_processes_told() -> Iterator[None]:
         if jax.process_count() == 1:
             raise
         raise ProcessError(
-            f"Another process is gone ({_first_line(error)}). Start all of them again; with "
-            "--resume they go on from the last checkpoint."
+            f"Another process is gone ({reason(error)}). Start all of them again; with --resume "
+            "they continue from the last checkpoint."
         ) from error
 
 
 def _check_port(coordinator: str) -> None:
-    """Raise RuntimeError if the port is taken: JAX may crash then, without a word of Python's."""
+    """Raise RuntimeError if the port is taken: JAX would crash, without a Python error."""
     port = coordinator.rpartition(":")[2]
     if port.isdigit():
         try:
             socket.create_server(("", int(port))).close()
         except (OSError, OverflowError) as error:
-            raise RuntimeError(getattr(error, "strerror", None) or error) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0].rstrip(".")[:200]
+            raise RuntimeError(reason(error)) from error

@@ -1,24 +1,31 @@
-"""Ways to train the same network: settings by name, and an epoch that follows any of them.
+"""Ways to train the same network: settings by name, and one compiled epoch that follows them.
 
-The program of Part I is one recipe of many. Here Optax supplies what `training` does by hand.
+The program of Part I is one recipe of several. For the others, Optax supplies the loss and the
+update that `learning` writes by hand.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import itertools
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.nn import one_hot
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key
 
 from mnist_code.augment import distort_batch
-from mnist_code.config import LAYER_SIZES, Config
+from mnist_code.config import LAYER_SIZES, NUM_CLASSES, Config
 from mnist_code.evaluation import predicted_labels
+from mnist_code.learning import update
 from mnist_code.model import Params, batched_predict, init_network_params
+from mnist_code.parallel import divide
 
 RECIPES = {
     "classic": Config(),
@@ -29,7 +36,7 @@ RECIPES = {
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
-        smoothing=0.05,
+        label_smoothing=0.05,
         evaluate="end",
     ),
     "accurate": Config(
@@ -39,7 +46,7 @@ RECIPES = {
         optimizer="nesterov",
         schedule="one-cycle",
         initialization="he",
-        smoothing=0.05,
+        label_smoothing=0.05,
         distortion=0.5,
         evaluate="end",
     ),
@@ -48,34 +55,52 @@ MOMENTUM = 0.9
 WARM_UP = 0.2  # the part of a one-cycle run in which the rate rises
 
 
+def recipe_for(name: str, dataset: str) -> Config:
+    """The settings of a recipe for one data set.
+
+    Args:
+        name: one of `RECIPES`, which are made for MNIST.
+        dataset: "mnist" or "digits", as `data.load` names it.
+
+    Example:
+        >>> recipe_for("fast", "mnist").batch_size, recipe_for("fast", "digits").batch_size
+        (128, 16)
+    """
+    recipe = RECIPES[name]
+    if dataset == "mnist" or recipe.is_classic:
+        return recipe
+    # A thousand images are few: small batches give enough updates, and those want small steps.
+    return dataclasses.replace(
+        recipe, epochs=max(recipe.epochs, 8), batch_size=16, learning_rate=0.2
+    )
+
+
 class State(NamedTuple):
-    """All that decides the rest of a run, besides its `Config` and the number of the epoch."""
+    """Everything the rest of a run depends on, besides its `Config` and the epoch's number."""
 
     params: Params
     optimizer: Any = ()  # the state of Optax's optimizer
-    average: Params | None = None  # of the parameters, if the recipe keeps one
-
-    @property
-    def best(self) -> Params:
-        """The parameters to use, which are their average if there is one."""
-        return self.params if self.average is None else self.average
 
 
 def make_optimizer(config: Config, updates: int):
-    """Optax's optimizer with the schedule of `config`.
+    """Build Optax's optimizer with the schedule of `config`.
 
     Args:
-        config: its `optimizer`, `schedule`, `learning_rate` and `epochs` count.
+        config: its `optimizer`, `schedule`, `learning_rate` and `epochs` matter.
         updates: number of updates in one epoch.
 
     Returns:
         An `optax.GradientTransformation`.
 
+    Source:
+        The one-cycle schedule: Smith and Topin, "Super-convergence: very fast training of neural
+        networks using large learning rates" (2018).
+
     Example:
         >>> optimizer = make_optimizer(RECIPES["fast"], updates=468)
         >>> state = optimizer.init(jnp.zeros(3))
     """
-    import optax  # here: the classic program does without
+    import optax  # here, because the classic program does without it
 
     total = config.epochs * updates
     if config.schedule == "one-cycle":
@@ -93,18 +118,25 @@ def make_optimizer(config: Config, updates: int):
     return optax.sgd(rate, momentum, nesterov=momentum is not None)
 
 
-def he_params(key: Key[Array, ""], sizes=LAYER_SIZES) -> Params:
-    """Draw parameters so that swish keeps the size of activations: He initialization.
+def he_params(key: Key[Array, ""], sizes: Sequence[int] = LAYER_SIZES) -> Params:
+    """Draw parameters with He initialization: weights scaled by the size of each layer's input.
 
-    Weights have standard deviation sqrt(2 / inputs), biases are zero (He et al., "Delving deep
-    into rectifiers", 2015).
+    Weights have standard deviation sqrt(2 / inputs); biases are zero. The factor 2 is made for ReLU
+    and keeps the size of its activations from layer to layer; with Swish they shrink a little.
+
+    Args:
+        key: a random key; the same key gives the same parameters.
+        sizes: units in each layer, input first.
+
+    Source:
+        He et al., "Delving deep into rectifiers" (2015), section 2.2.
 
     Example:
         >>> (weights, biases), _ = he_params(jax.random.key(0))
         >>> round(float(weights.std() * jnp.sqrt(784 / 2)), 2), float(biases.max())
         (1.0, 0.0)
     """
-    # One draw for all: a draw for each layer, in two axes, takes a second longer to compile.
+    # One draw for everything: a two-dimensional draw per layer takes a second longer to compile.
     shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
     ends = list(itertools.accumulate(out * fan_in for out, fan_in in shapes))
     parts = jnp.split(jax.random.normal(key, (ends[-1],)), ends[:-1])
@@ -114,44 +146,47 @@ def he_params(key: Key[Array, ""], sizes=LAYER_SIZES) -> Params:
     ]
 
 
-@partial(jax.jit, static_argnames="config")
-def _start_recipe(key, config):
-    """Compiled: a dozen small operations one by one would take longer to compile than to run."""
-    params = (he_params if config.initialization == "he" else init_network_params)(
-        key, config.layer_sizes
-    )
-    average = jax.tree.map(jnp.copy, params) if config.averaging else None
-    return State(params, make_optimizer(config, 1).init(params), average)
-
-
 def start(key: Key[Array, ""], config: Config) -> State:
     """The state before the first epoch.
 
+    Args:
+        key: determines the initial parameters.
+        config: the recipe.
+
     Example:
-        >>> state = start(jax.random.key(0), Config())
-        >>> state.optimizer, state.average
-        ((), None)
+        >>> start(jax.random.key(0), Config()).optimizer
+        ()
     """
     if config.is_classic:
         return State(init_network_params(key, config.layer_sizes))
     return _start_recipe(key, config)
 
 
+@partial(jax.jit, static_argnames="config")
+def _start_recipe(key, config):
+    """Compiled as a whole: dozens of small operations would each have to be compiled alone."""
+    init = he_params if config.initialization == "he" else init_network_params
+    params = init(key, config.layer_sizes)
+    return State(params, make_optimizer(config, 1).init(params))
+
+
 def recipe_loss(
     params: Params,
     images: Float[Array, "batch 784"],
     labels: Int[Array, " batch"],
-    smoothing: float = 0.0,
-    weights: Float[Array, " batch"] | None = None,
+    label_smoothing: float = 0.0,
 ) -> Float[Array, ""]:
-    """`training.loss`, with Optax, for labels that may be smoothed.
+    """Cross-entropy in nats with label smoothing, by Optax, averaged over the batch.
 
     Args:
-        params: of the network.
+        params: the network's parameters.
         images: float32 from 0 to 1.
         labels: 0 to 9.
-        smoothing: the part of each target that is spread evenly over the classes.
-        weights: of the images, with mean 1; without them, all count alike.
+        label_smoothing: share of each target that is spread evenly over the classes, 0 to below 1.
+
+    Source:
+        Szegedy et al., "Rethinking the Inception architecture for computer vision" (2016),
+        section 7.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jnp.zeros(10))]  # knows nothing
@@ -161,54 +196,60 @@ def recipe_loss(
     import optax
 
     logits = batched_predict(params, images)
-    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
-    losses = optax.softmax_cross_entropy(logits, targets)
-    return losses.mean() if weights is None else (weights * losses).mean()
+    targets = optax.smooth_labels(one_hot(labels, NUM_CLASSES), label_smoothing)
+    return optax.softmax_cross_entropy(logits, targets).mean()
 
 
-def recipe_update(
+def step(
     state: State,
     images: Float[Array, "batch 784"],
     labels: Int[Array, " batch"],
     key: Key[Array, ""],
+    learning_rate: Float[Array, ""] | float,
     config: Config,
     updates: int,
-    weights: Float[Array, " batch"] | None = None,
 ) -> tuple[State, Float[Array, ""]]:
-    """One update as `config` says: distort, differentiate, step, average.
+    """Take one training step, as `config` says.
+
+    The classic program takes `learning.update`. Every other recipe distorts the images, lets Optax
+    compute the update, and applies it.
 
     Args:
-        state: what `start` or an earlier update returned.
+        state: from `start` or from the previous step.
         images: float32 from 0 to 1.
         labels: 0 to 9.
-        key: decides the distortion.
+        key: determines the distortion; the classic program has none.
+        learning_rate: step size of the classic program; Optax's schedules have their own.
         config: the recipe.
         updates: number of updates in one epoch, for the schedule.
-        weights: of the images, as for `recipe_loss`.
 
     Returns:
         The new state, and the loss (nats) of the old parameters on this batch.
     """
+    if config.is_classic:
+        targets = one_hot(labels, NUM_CLASSES)
+        params, value = update(state.params, images, targets, learning_rate)
+        return State(params), value
     import optax
 
     if config.distortion:
         images = distort_batch(key, images, config.distortion)
     value, gradients = jax.value_and_grad(recipe_loss)(
-        state.params, images, labels, config.smoothing, weights
+        state.params, images, labels, config.label_smoothing
     )
     optimizer = make_optimizer(config, updates)
     steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
-    params = optax.apply_updates(state.params, steps)
-    average = state.average
-    if average is not None:
-        average = optax.incremental_update(params, average, 1 - config.averaging)
-    return State(params, optimizer_state, average), value
+    return State(optax.apply_updates(state.params, steps), optimizer_state), value
 
 
 def shuffled(key: Key[Array, ""], count: int) -> Int[Array, " count"]:
-    """The numbers from 0 to below `count`, in an order drawn from `key`.
+    """The numbers from 0 to `count - 1`, in random order.
 
     As good as `jax.random.permutation` for so few, and compiled in a third of the time.
+
+    Args:
+        key: determines the order.
+        count: how many numbers.
 
     Example:
         >>> sorted(shuffled(jax.random.key(0), 4).tolist())
@@ -217,50 +258,60 @@ def shuffled(key: Key[Array, ""], count: int) -> Int[Array, " count"]:
     return jnp.argsort(jax.random.bits(key, (count,)))
 
 
-@partial(jax.jit, static_argnames="config")
+@partial(jax.jit, static_argnames=("config", "mesh"))
 def recipe_epoch(
     state: State,
     images: Float[Array, "n 784"],
     labels: Int[Array, " n"],
     key: Key[Array, ""],
+    learning_rate: Float[Array, ""] | float,
     config: Config,
+    mesh: Mesh | None = None,
 ) -> tuple[State, Float[Array, ""]]:
-    """`training.train_epoch` for any recipe: visit the images once, in one compiled call.
+    """Visit the images once, as one compiled call, on one device or on all devices of a mesh.
+
+    For the classic program on one device this is `learning.train_epoch`, bit for bit.
 
     Args:
-        state: what `start` or an earlier epoch returned.
-        images: float32 from 0 to 1, `batch_size` of them or more.
-        labels: 0 to 9.
-        key: decides the order and the distortions.
-        config: the recipe; one that differs in any setting is compiled anew.
+        state: from `start` or from the previous epoch, a copy on every device.
+        images: float32 from 0 to 1, at least `batch_size` of them, a copy on every device.
+        labels: 0 to 9, a copy on every device.
+        key: determines the order and the distortions.
+        learning_rate: step size of the classic program, above 0.
+        config: the recipe; a change in any setting compiles the epoch again.
+        mesh: the devices among which each batch is divided.
 
     Returns:
-        The new state, and the mean loss (nats) of the batches as they were met.
+        The new state, and the mean loss (nats) of the batches, each before its update.
     """
     count = len(images) // config.batch_size
-    order_key, distort_key = jax.random.split(key)
-    order = shuffled(order_key, len(images))
+    if config.is_classic:  # the order that `train_epoch` draws
+        order, step_key = jax.random.permutation(key, len(images)), key
+    else:
+        order_key, step_key = jax.random.split(key)
+        order = shuffled(order_key, len(images))
     batches = order[: count * config.batch_size].reshape(count, config.batch_size)
 
-    def step(state, item):
+    def visit(state, item):
         batch, key = item
-        return recipe_update(state, images[batch], labels[batch], key, config, count)
+        some_images, some_labels = divide((images[batch], labels[batch]), mesh)
+        return step(state, some_images, some_labels, key, learning_rate, config, count)
 
-    keys = jax.random.split(distort_key, count)
-    state, losses = jax.lax.scan(step, state, (batches, keys))
+    keys = jax.random.split(step_key, count)
+    state, losses = jax.lax.scan(visit, state, (batches, keys))
     return state, jnp.mean(losses)
 
 
 def compile_ahead(config: Config, train: int, test: int) -> list[Future]:
-    """Compile an epoch and the evaluation side by side, in threads, while the data are moved.
+    """Compile the epoch and the evaluation in two threads, while the data are being moved.
 
-    JAX keeps what it compiled, so that the first real call finds it. It saves half a second, which
-    a run of a few seconds notices. An error is left for the real call to raise.
+    JAX caches what it compiled, so the first real call finds it ready. This saves half a second,
+    which matters in a run of a few seconds. An error is left for the real call to raise.
 
     Args:
         config: the recipe.
-        train: how many images there are to train with.
-        test: how many there are to test with.
+        train: number of training images.
+        test: number of test images.
 
     Returns:
         What to wait for before the first real call.
@@ -276,13 +327,15 @@ def compile_ahead(config: Config, train: int, test: int) -> list[Future]:
     labels = jax.ShapeDtypeStruct((train,), jnp.int32)
     tests = jax.ShapeDtypeStruct((test, pixels), jnp.float32)
 
-    def compile_one(function, *arguments):
-        function.lower(*arguments).compile()
+    def compile_one(function, *arguments, **static):
+        function.lower(*arguments, **static).compile()
 
-    with_two = concurrent.futures.ThreadPoolExecutor(2)
+    pool = concurrent.futures.ThreadPoolExecutor(2)
     jobs = [
-        with_two.submit(compile_one, recipe_epoch, state, images, labels, key, config),
-        with_two.submit(compile_one, predicted_labels, state.params, tests),
+        pool.submit(
+            compile_one, recipe_epoch, state, images, labels, key, 1.0, config=config
+        ),
+        pool.submit(compile_one, predicted_labels, state.params, tests),
     ]
-    with_two.shutdown(wait=False)
+    pool.shutdown(wait=False)
     return jobs

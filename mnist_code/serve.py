@@ -22,7 +22,12 @@ from jaxtyping import Float
 from PIL import Image
 
 from mnist_code.data import as_vectors
-from mnist_code.errors import ImageError, MnistCodeError, PackageError, SettingError
+from mnist_code.errors import (
+    ConfigError,
+    ImageError,
+    MissingDependencyError,
+    MnistCodeError,
+)
 from mnist_code.images import read_image
 from mnist_code.model import Params, probabilities
 
@@ -160,7 +165,7 @@ def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
         read_seconds: how long a client may take to send its request.
 
     Raises:
-        PackageError: Starlette is not installed.
+        MissingDependencyError: Starlette is not installed.
     """
     _demand_packages()
     import anyio
@@ -240,8 +245,8 @@ def serve(
         read_seconds: how long a client may take to send its request.
 
     Raises:
-        PackageError: Starlette or Uvicorn is not installed.
-        SettingError: `port` is none, or the address cannot be listened on.
+        MissingDependencyError: Starlette or Uvicorn is not installed.
+        ConfigError: `port` is none, or the address cannot be listened on.
     """
     _demand_packages()
     import uvicorn
@@ -259,13 +264,13 @@ def serve(
                 self.transport.close()
 
     if not 0 <= port <= 65535:
-        raise SettingError(f"port must be from 0 to 65535, not {port}")
+        raise ConfigError(f"port must be from 0 to 65535, not {port}")
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise SettingError(
+        raise ConfigError(
             f"cannot listen on {host}, port {port}: {reason}; choose another --host or --port"
         ) from None
     with listener:
@@ -288,7 +293,7 @@ def _demand_packages() -> None:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise PackageError(
+        raise MissingDependencyError(
             "Serving needs the packages starlette and uvicorn. "
             'Install them: pip install -c constraints.txt -e ".[serve]"'
         ) from error

@@ -1,4 +1,4 @@
-"""Parameters in a file: safetensors, which holds arrays and nothing that could run."""
+"""Parameters in a file: safetensors, a format that holds arrays and no executable code."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mnist_code.config import LAYER_SIZES
-from mnist_code.errors import ParametersError
-from mnist_code.files import write_whole
+from mnist_code.errors import ParametersError, reason
+from mnist_code.files import atomic_write
 from mnist_code.model import Params
 
 KINDS = ("weights", "biases")
 
 
 def save_params(path: str | os.PathLike[str], params: Params) -> None:
-    """Write parameters to `path`, whole or not at all.
+    """Write parameters to `path`, completely or not at all.
 
     The file holds `layer_0.weights` (out, in), `layer_0.biases` (out,), and so on, float32.
 
     Raises:
         FileError: the folder is missing or cannot be written, or the disk is full.
     """
-    with write_whole(path) as file:
+    with atomic_write(path) as file:
         file.write(_to_bytes(params))
 
 
 def fingerprint(params: Params) -> str:
-    """The SHA-256 sum of the file that `save_params` would write, in hexadecimal digits."""
+    """The SHA-256 checksum, in hexadecimal, of the file that `save_params` would write."""
     return hashlib.sha256(_to_bytes(params)).hexdigest()
 
 
@@ -47,11 +47,11 @@ def _to_bytes(params: Params) -> bytes:
 def load_params(path: str | os.PathLike[str]) -> Params:
     """Read what `save_params` wrote, and check that it is a network for these images.
 
-    Any number and width of hidden layers will do.
+    Hidden layers may have any number and width.
 
     Raises:
-        ParametersError: the file is missing, damaged, of another format (a pickle, say), or holds
-            other names, shapes, dtypes, or a number that is not finite.
+        ParametersError: the file is missing, corrupt or in another format (a pickle, say), or it
+            holds unexpected names, shapes or dtypes, or a number that is not finite.
 
     Example:
         >>> import jax, tempfile
@@ -70,10 +70,10 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     try:
         arrays = load(Path(path).read_bytes())
     except OSError as error:
-        raise refuse((error.strerror or str(error)).lower()) from None
+        raise refuse(reason(error)) from None
     except (SafetensorError, KeyError):  # KeyError: a dtype that NumPy lacks
         raise refuse(
-            "it is no safetensors file, damaged, or of an unknown dtype"
+            "it is not a safetensors file, is corrupt, or has an unknown dtype"
         ) from None
 
     names = [

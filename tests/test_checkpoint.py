@@ -20,7 +20,7 @@ import pytest
 from mnist_code.checkpoint import KEEP, Checkpoints
 from mnist_code.cli import main
 from mnist_code.config import Config
-from mnist_code.errors import CheckpointError, FileError, SettingError
+from mnist_code.errors import CheckpointError, FileError, ConfigError
 from mnist_code.training import epochs
 
 CLASSIC = Config(epochs=5, learning_rate=0.3)
@@ -114,7 +114,7 @@ def test_one_that_was_not_finished_does_not_count(run, tmp_path):
     """A kill between Orbax's work and ours, reported as damage."""
     config, results = run
     saved(tmp_path, config, results[:3])
-    (tmp_path / "2" / "sums.json").unlink()
+    (tmp_path / "2" / "checksums.json").unlink()
     found = Checkpoints(tmp_path, config, "digits").newest()
     assert (found.damaged, found.last.epoch) == ([], 1)
 
@@ -149,9 +149,9 @@ def test_another_run_is_refused(change, message, dataset, tmp_path):
     """Half of one run glued to half of another."""
     saved(tmp_path, CLASSIC, list(epochs(dataset, CLASSIC))[:3])
     config = dataclasses.replace(CLASSIC, **change)
-    with pytest.raises(SettingError, match=message):
+    with pytest.raises(ConfigError, match=message):
         Checkpoints(tmp_path, config, "digits").newest()
-    with pytest.raises(SettingError, match="dataset is mnist, but digits"):
+    with pytest.raises(ConfigError, match="dataset is mnist, but digits"):
         Checkpoints(tmp_path, CLASSIC, "mnist").newest()
 
 
@@ -163,7 +163,7 @@ def test_a_run_may_become_longer_where_its_schedule_allows(run, tmp_path):
     if config.is_classic:
         assert longer.newest().last.epoch == 4
     else:
-        with pytest.raises(SettingError, match="epochs is 9, but 5"):
+        with pytest.raises(ConfigError, match="epochs is 9, but 5"):
             longer.newest()
 
 

@@ -18,9 +18,9 @@ from scipy import ndimage
 
 from mnist_code import data
 from mnist_code.data import Dataset, as_vectors, load, pipeline, prepare
-from mnist_code.digits import embedded_digits
+from mnist_code.data._digits import embedded_digits
 from mnist_code.errors import DataError, FileError
-from mnist_code.preparation import MNIST_URL, host_answers
+from mnist_code.data._prepare import MNIST_URL, host_reachable
 
 ARCHIVES = [f"{part}-ubyte.gz" for part in (
     "train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1",
@@ -301,7 +301,7 @@ def test_processes_that_prepare_at_once_all_succeed(
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 1.0])
 def test_a_killed_preparation_is_done_again(seconds, fresh, dataset, python):
     """Half a data set that a later load takes for whole."""
-    program = "from mnist_code import data; import mnist_code.preparation as p; p.import_tfds()\n"
+    program = "from mnist_code import data; import mnist_code.data._prepare as p; p.import_tfds()\n"
     program += "print('now', flush=True); data.prepare('digits'); data.load('digits')"
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"now\n"
@@ -527,7 +527,7 @@ def test_a_host_that_hangs_is_given_up_soon(fresh, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.getsockname()[1]}")
         start = time.perf_counter()
-        assert not host_answers()
+        assert not host_reachable()
         assert time.perf_counter() - start < 4
 
 

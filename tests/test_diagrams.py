@@ -10,7 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mnist_code import diagrams
+from mnist_code.book import diagrams
 
 # Whatever the module defines and says to be a Figure, also what is added later.
 DRAWINGS = [

@@ -10,7 +10,7 @@ import pytest
 from mnist_code import export as module
 from mnist_code.cli import main
 from mnist_code.data import as_vectors
-from mnist_code.errors import FileError, PackageError
+from mnist_code.errors import FileError, MissingDependencyError
 from mnist_code.export import FORMATS, export, size_of
 from mnist_code.model import probabilities
 from mnist_code.storage import load_params, save_params
@@ -141,7 +141,7 @@ def test_without_tensorflow_it_says_what_to_install(trained, tmp_path, monkeypat
         raise ModuleNotFoundError("No module named 'tensorflow'")
 
     monkeypatch.setattr(module, "import_tensorflow", missing)
-    with pytest.raises(PackageError, match=r"which is not installed\. Install it: pip"):
+    with pytest.raises(MissingDependencyError, match=r"which is not installed\. Install it: pip"):
         export(trained, "litert", tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

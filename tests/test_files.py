@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from mnist_code.errors import FileError
-from mnist_code.files import check_writable, write_whole
+from mnist_code.files import check_writable, atomic_write
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def old(tmp_path):
 
 def test_a_block_that_ends_well_replaces_the_file(old):
     """A file that is only appended to, or leftovers beside it."""
-    with write_whole(old) as file:
+    with atomic_write(old) as file:
         file.write(b"new")
         file.flush()
         assert old.read_bytes() == b"old"
@@ -39,7 +39,7 @@ def test_the_mode_is_the_old_files_or_the_users_choice(old):
     before = os.umask(0o027)
     try:
         for path in (old, fresh):
-            with write_whole(path) as file:
+            with atomic_write(path) as file:
                 file.write(b"new")
     finally:
         os.umask(before)
@@ -52,7 +52,7 @@ def test_a_link_keeps_pointing_to_the_file(old):
     link = old.with_name("link")
     link.symlink_to(old)
     check_writable(link)
-    with write_whole(link) as file:
+    with atomic_write(link) as file:
         file.write(b"new")
     assert link.is_symlink()
     assert old.read_bytes() == b"new"
@@ -64,7 +64,7 @@ def test_a_pipe_is_not_replaced(tmp_path):
     os.mkfifo(pipe)
     with pytest.raises(FileError, match="no regular file"):
         check_writable(pipe)
-    with pytest.raises(FileError, match="no regular file"), write_whole(pipe):
+    with pytest.raises(FileError, match="no regular file"), atomic_write(pipe):
         pass
     assert pipe.is_fifo()
 
@@ -72,7 +72,7 @@ def test_a_pipe_is_not_replaced(tmp_path):
 def test_a_name_too_long_is_told_before(tmp_path):
     """A name that fails only once everything is computed."""
     check_writable(tmp_path / ("a" * 250))
-    with write_whole(tmp_path / ("a" * 250)) as file:
+    with atomic_write(tmp_path / ("a" * 250)) as file:
         file.write(b"new")
     with pytest.raises(FileError, match="name too long"):
         check_writable(tmp_path / ("a" * 260))
@@ -84,7 +84,7 @@ def test_a_name_too_long_is_told_before(tmp_path):
 def test_an_error_leaves_the_old_file(old, error):
     """A half-written file that takes the name, or a temporary one that stays."""
     expected = FileError if error is OSError else error
-    with pytest.raises(expected), write_whole(old) as file:  # noqa: PT012  the block is the test
+    with pytest.raises(expected), atomic_write(old) as file:  # noqa: PT012  the block is the test
         file.write(b"half")
         raise error
     assert old.read_bytes() == b"old"
@@ -94,8 +94,8 @@ def test_an_error_leaves_the_old_file(old, error):
 def test_a_kill_leaves_the_old_file(old):
     """Bytes that reach the file itself before they are all there."""
     program = (
-        "import sys, time; from mnist_code.files import write_whole\n"
-        "with write_whole(sys.argv[1]) as file:\n"
+        "import sys, time; from mnist_code.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as file:\n"
         "    file.write(b'half'); file.flush(); print('now', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
@@ -109,9 +109,9 @@ def test_a_kill_leaves_the_old_file(old):
 def test_a_full_disk_is_told_and_leaves_the_old_file(old, python):
     """An OSError that escapes, or a file that ends where the disk did."""
     program = (
-        "import resource, sys; from mnist_code.files import write_whole\n"
+        "import resource, sys; from mnist_code.files import atomic_write\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
-        "with write_whole(sys.argv[1]) as file: file.write(bytes(100_000))"
+        "with atomic_write(sys.argv[1]) as file: file.write(bytes(100_000))"
     )
     result = python("-c", program, old)
     assert "FileError: Cannot write" in result.stderr

@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 from mnist_code import processes
 from mnist_code.cli import main
 from mnist_code.config import Config
-from mnist_code.errors import ProcessError, SettingError
+from mnist_code.errors import ProcessError, ConfigError
 from mnist_code.parallel import ManyDevices, make_mesh, padded_batches
 from mnist_code.recipes import State, recipe_loss, start
 from mnist_code.storage import load_params
-from mnist_code.training import OneDevice, epochs, loss
+from mnist_code.learning import loss
+from mnist_code.training import OneDevice, epochs
 
 CLASSIC = Config(epochs=2, learning_rate=0.3)
 RECIPE = Config(
@@ -271,7 +272,7 @@ def test_two_processes_train_one_model_and_survive_a_kill(dataset, tmp_path):
     first, second = start_two(tmp_path, *options)
     kept = tmp_path / "checkpoints"
     limit = time.monotonic() + 60
-    while not (kept / "1" / "sums.json").exists() and time.monotonic() < limit:
+    while not (kept / "1" / "checksums.json").exists() and time.monotonic() < limit:
         time.sleep(0.01)
     second.send_signal(signal.SIGKILL)
     out, error = first.communicate(timeout=60)  # the end, within bounds
@@ -348,5 +349,5 @@ def test_an_error_of_its_own_is_not_taken_for_a_lost_process():
     ):
         raise jax.errors.JaxRuntimeError("mine")
     assert issubclass(ProcessError, Exception)
-    with pytest.raises(SettingError):
+    with pytest.raises(ConfigError):
         processes.divide_cpu(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from mnist_code import plots
+from mnist_code.book import plots
 from mnist_code.training import Epoch
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mnist_code import published
+from mnist_code.book import published
 
 PAGE = Path(__file__).parent.parent / "appendices" / "departures.md"
 

@@ -15,7 +15,8 @@ from mnist_code.config import Config
 from mnist_code.errors import DivergedError
 from mnist_code.model import init_network_params
 from mnist_code.recipes import RECIPES, he_params, recipe_epoch, recipe_loss, start
-from mnist_code.training import epochs, learning_rate, loss, train_epoch
+from mnist_code.learning import learning_rate, loss, train_epoch
+from mnist_code.training import epochs
 
 FAST = Config(
     epochs=3, batch_size=48, learning_rate=0.2, optimizer="nesterov",

@@ -25,7 +25,7 @@ from PIL import Image
 from mnist_code import serve as module
 from mnist_code.cli import main
 from mnist_code.data import as_vectors
-from mnist_code.errors import PackageError
+from mnist_code.errors import MissingDependencyError
 from mnist_code.images import read_image
 from mnist_code.model import probabilities
 from mnist_code.serve import MAX_BYTES, MAX_IMAGES, RequestError, answer, classifier
@@ -333,9 +333,9 @@ def test_bad_parameters_are_refused(tmp_path, capsys):
 def test_without_its_packages_it_says_what_to_install(monkeypatch, trained):
     """A traceback where an optional package is missing."""
     monkeypatch.setitem(sys.modules, "uvicorn", None)
-    with pytest.raises(PackageError, match="pip install"):
+    with pytest.raises(MissingDependencyError, match="pip install"):
         module.serve(trained, port=0)
-    with pytest.raises(PackageError, match="pip install"):
+    with pytest.raises(MissingDependencyError, match="pip install"):
         module.create_app(trained)
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from mnist_code.timing import Timing, compare, measure, pretty
+from mnist_code.book.timing import Timing, compare, measure, pretty
 
 
 class Result:

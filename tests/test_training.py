@@ -19,7 +19,8 @@ from mnist_code.config import Config
 from mnist_code.data import Dataset, as_vectors
 from mnist_code.errors import DivergedError
 from mnist_code.model import batched_predict, init_network_params
-from mnist_code.training import epochs, fit, learning_rate, loss, train_epoch, update
+from mnist_code.learning import learning_rate, loss, train_epoch, update
+from mnist_code.training import epochs, fit
 
 SMALL = (784, 16, 10)
 BATCHES = [1, 31, 32]

@@ -18,7 +18,7 @@ from mnist_code import browser, data
 from mnist_code.config import Config
 from mnist_code.errors import MnistCodeError
 from mnist_code.evaluation import accuracy
-from mnist_code.files import check_writable, write_whole
+from mnist_code.files import atomic_write, check_writable
 from mnist_code.training import epochs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         text = browser.script(
             kept, dataset.test_images[first], dataset.test_labels[first], facts
         )
-        with write_whole(options.out) as file:
+        with atomic_write(options.out) as file:
             file.write(text.encode())
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)

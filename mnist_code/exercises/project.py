@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mnist_code.data import as_vectors
-from mnist_code.digits import embedded_digits
+from mnist_code.data._digits import embedded_digits
 from mnist_code.exercises.praise import praise
 
 

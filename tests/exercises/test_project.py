@@ -11,7 +11,7 @@ import pytest
 from mnist_code.evaluation import predicted_labels
 from mnist_code.exercises import check_optimizer, check_program
 from mnist_code.model import init_network_params
-from mnist_code.training import train_epoch
+from mnist_code.learning import train_epoch
 
 
 def zeros(params):

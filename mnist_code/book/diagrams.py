@@ -1,6 +1,6 @@
 """The book's drawings: diagrams that explain, made of boxes, circles and arrows, not of data.
 
-Each function takes no data and returns a `Figure` in the style of `mnist_code.plots`.
+Each function takes no data and returns a `Figure` in the style of `mnist_code.book.plots`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from mnist_code.plots import in_book_style, new_figure
+from mnist_code.book.plots import in_book_style, new_figure
 
 INK = "#333333"
 FILL = "#DCEBF5"  # a light blue on which INK is easy to read

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tensorflow_datasets as tfds
 
-from mnist_code.digits import VERSION, embedded_digits
+from mnist_code.data._digits import VERSION, embedded_digits
 
 
 class Digits(tfds.core.GeneratorBasedBuilder):
@@ -28,7 +28,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             ),
             supervised_keys=("image", "label"),
             homepage="https://archive.ics.uci.edu/dataset/80",
-            disable_shuffling=True,  # the arrays are in random order already; keep that order
+            disable_shuffling=True,  # the arrays are already in random order
         )
 
     def _split_generators(self, dl_manager):

@@ -1,11 +1,12 @@
 """Figures, all in one style. Each function returns a matplotlib `Figure`.
 
-The style is the file `book.mplstyle` beside this module: `plt.style.use("mnist_code.book")`.
+The style is the file `book.mplstyle` beside this module: `plt.style.use("mnist_code.book.book")`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,10 +14,8 @@ from jaxtyping import Int, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnist_code.training import Epoch
-
 WIDTH = 7.2  # inches: the width of the book's text column
-in_book_style = plt.style.context("mnist_code.book")
+in_book_style = plt.style.context("mnist_code.book.book")
 
 
 @in_book_style
@@ -114,7 +113,7 @@ def sample_grid(
 
 
 @in_book_style
-def curves(history: Sequence[Epoch]) -> Figure:
+def curves(history: Sequence[Any]) -> Figure:
     """Loss and accuracy over the epochs of a training run.
 
     Args:

@@ -1,8 +1,8 @@
-"""The embedded data set: real handwritten digits that need no network.
+"""The embedded data set: real handwritten digits, available without a network.
 
 scikit-learn carries 1,797 digits of 8 × 8 pixels, the test part of the "Optical Recognition of
-Handwritten Digits" data set of the UCI repository (E. Alpaydin and C. Kaynak, 1998). Here they take
-MNIST's form, so that every line written for MNIST works for them.
+Handwritten Digits" data set of the UCI repository (E. Alpaydin and C. Kaynak, 1998). Here they are
+brought to MNIST's form, so that every line written for MNIST works for them.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ import numpy as np
 
 from mnist_code.images import fit_box
 
-VERSION = (
-    "1.0.0"  # raise it when the arrays change: prepared copies are kept by version
-)
-TEST_EXAMPLES = (
-    357  # leaves 1,440 = 45 · 32 for training; like MNIST's 10,000, no multiple of 32
-)
+VERSION = "1.0.0"  # raise it when the arrays change: copies are kept by version
+# Leaves 1,440 = 45 · 32 for training; like MNIST's 10,000, not a multiple of 32.
+TEST_EXAMPLES = 357
 
 
 def embedded_digits() -> dict[str, np.ndarray]:
-    """Build the arrays of the embedded digits, always the same.
+    """Build the arrays of the embedded digits; they are always the same.
 
     Returns:
         `train_images` (1440, 28, 28, 1) and `test_images` (357, 28, 28, 1), uint8, with
-        `train_labels` and `test_labels`, int32. Both parts hold every digit in equal proportion.
+        `train_labels` and `test_labels`, int32. Both parts contain every digit in equal proportion.
 
     Example:
         >>> arrays = embedded_digits()

@@ -14,7 +14,7 @@ def source_of(*objects: Callable) -> Markdown:
     """The source of functions or classes without their docstrings, for a notebook to show.
 
     Example:
-        >>> from mnist_code.training import learning_rate, update
+        >>> from mnist_code.learning import learning_rate, update
         >>> print(source_of(learning_rate).data.splitlines()[-2])
             return initial * decay_rate ** (epoch / decay_steps)
         >>> source_of(learning_rate, update).data.count("def ")
