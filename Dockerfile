@@ -1,4 +1,4 @@
-# The server of chapter 13 in a container that fits Amazon SageMaker's contract for hosting:
+# The server of chapter 15 in a container that fits Amazon SageMaker's contract for hosting:
 # it is run with the argument `serve`, as root, with the model's files in /opt/ml/model.
 #
 #   docker build -t digits .

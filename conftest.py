@@ -31,5 +31,5 @@ def pytest_collection_modifyitems(items):
     if missing:
         reason = f"needs {', '.join(missing)}: pip install -c constraints.txt -e '.[export,serve]'"
         for item in items:
-            if item.path.name == "13_deployment.ipynb":
+            if item.path.name == "15_deployment.ipynb":
                 item.add_marker(pytest.mark.skip(reason=reason))

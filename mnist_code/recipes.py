@@ -331,10 +331,10 @@ def compile_ahead(config: Config, train: int, test: int) -> list[Future]:
         function.lower(*arguments, **static).compile()
 
     pool = concurrent.futures.ThreadPoolExecutor(2)
+    # The arguments must be passed exactly as `training.epochs` passes them.
+    epoch = (recipe_epoch, state, images, labels, key, 1.0)
     jobs = [
-        pool.submit(
-            compile_one, recipe_epoch, state, images, labels, key, 1.0, config=config
-        ),
+        pool.submit(compile_one, *epoch, config=config, mesh=None),
         pool.submit(compile_one, predicted_labels, state.params, tests),
     ]
     pool.shutdown(wait=False)

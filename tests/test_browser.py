@@ -252,7 +252,7 @@ def test_every_input_can_be_copied(server, visit):
 
 
 @pytest.mark.parametrize(
-    ("words", "chapter"), [("vmap", "05_vmap"), ("log-sum-exp", "06_autodiff")]
+    ("words", "chapter"), [("vmap", "06_vmap"), ("log-sum-exp", "07_autodiff")]
 )
 @pytest.mark.parametrize("place", ["server", "files"])
 def test_search_finds(html, server, visit, place, words, chapter):

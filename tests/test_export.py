@@ -141,7 +141,9 @@ def test_without_tensorflow_it_says_what_to_install(trained, tmp_path, monkeypat
         raise ModuleNotFoundError("No module named 'tensorflow'")
 
     monkeypatch.setattr(module, "import_tensorflow", missing)
-    with pytest.raises(MissingDependencyError, match=r"which is not installed\. Install it: pip"):
+    with pytest.raises(
+        MissingDependencyError, match=r"which is not installed\. Install it: pip"
+    ):
         export(trained, "litert", tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

@@ -1,6 +1,6 @@
 """Train the network that the page `draw` runs, and write it as a script: `make network`.
 
-It is the program of chapter 7 as it stands: 25 epochs on MNIST, seed 0. Half a minute. Weights of
+It is the program of chapter 9 as it stands: 25 epochs on MNIST, seed 0. Half a minute. Weights of
 pixels that are dark in every training image were never trained; they are set to zero.
 """
 

@@ -105,9 +105,9 @@ def prepare_with_tfds(name: str, data_dir: Path, archives: Path | None = None) -
         check_archives(archives)
     elif name == "mnist" and not host_reachable():
         raise DataError(
-            "MNIST is not prepared here and its host cannot be reached. Connect to a network, or "
-            "put MNIST's four archives into a folder and name it in MNIST_CODE_ARCHIVES, or use the "
-            "embedded digits (MNIST_CODE_DATASET=digits)."
+            "MNIST is not prepared here and its host cannot be reached. Connect to a network, "
+            "or put MNIST's four archives into a folder and name it in MNIST_CODE_ARCHIVES, or use "
+            "the embedded digits (MNIST_CODE_DATASET=digits)."
         )
     tfds = import_tfds()
     at_terminal = sys.stderr.isatty()

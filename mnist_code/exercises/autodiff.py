@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 6."""
+"""Checks for the exercises of chapter 7."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_loss(loss: Callable) -> None:
-    """Check a `loss(logits, labels)` of the reader's: cross-entropy, integer labels (chapter 6).
+    """Check a `loss(logits, labels)` of the reader's: cross-entropy, integer labels (chapter 7).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

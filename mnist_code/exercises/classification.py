@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 1."""
+"""Checks for the exercises of chapter 2."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_accuracy(accuracy: Callable) -> None:
-    """Check an `accuracy(predicted, labels)` of the reader's (chapter 1).
+    """Check an `accuracy(predicted, labels)` of the reader's (chapter 2).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

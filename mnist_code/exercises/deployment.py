@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 13."""
+"""Checks for the exercises of chapter 15."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_quantized(quantize: Callable[..., Any]) -> None:
-    """Check a `quantize(weights)` of the reader's (chapter 13).
+    """Check a `quantize(weights)` of the reader's (chapter 15).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

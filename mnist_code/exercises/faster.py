@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 10."""
+"""Checks for the exercises of chapter 12."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CASES = [((784, 512, 10), 32), ((784, 10), 1), ((784, 300, 100, 10), 128)]
 
 
 def check_operations(count: Callable[[Sequence[int], int], float]) -> None:
-    """Check a `count(sizes, images)` of the reader's (chapter 10).
+    """Check a `count(sizes, images)` of the reader's (chapter 12).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

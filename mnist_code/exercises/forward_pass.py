@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 4."""
+"""Checks for the exercises of chapter 5."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_softmax(softmax: Callable) -> None:
-    """Check a `softmax(logits)` of the reader's, for the logits of one image (chapter 4).
+    """Check a `softmax(logits)` of the reader's, for the logits of one image (chapter 5).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 11."""
+"""Checks for the exercises of chapter 13."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = 400  # enough to see each of the 25 moves
 
 
 def check_shift(shift: Callable[[Any, Any], Any]) -> None:
-    """Check a `shift(key, image)` of the reader's (chapter 11).
+    """Check a `shift(key, image)` of the reader's (chapter 13).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

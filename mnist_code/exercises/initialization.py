@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 3."""
+"""Checks for the exercises of chapter 4."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIZES = (64, 100, 100, 50)
 
 
 def check_init(init: Callable) -> None:
-    """Check an `init(key, sizes)` with He's scale, of the reader's (chapter 3).
+    """Check an `init(key, sizes)` with He's scale, of the reader's (chapter 4).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

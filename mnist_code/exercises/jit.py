@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 7."""
+"""Checks for the exercises of chapter 9."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZE = 8
 
 
 def check_padded(pad: Callable[..., Any]) -> None:
-    """Check a `pad(images, labels, size)` of the reader's (chapter 7).
+    """Check a `pad(images, labels, size)` of the reader's (chapter 9).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 2."""
+"""Checks for the exercises of chapter 3."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_batches(batches: Callable[..., Iterable]) -> None:
-    """Check a `batches(images, labels, batch_size, rng)` of the reader's (chapter 2).
+    """Check a `batches(images, labels, batch_size, rng)` of the reader's (chapter 3).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

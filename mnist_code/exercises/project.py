@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 9."""
+"""Checks for the exercises of chapter 11."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_optimizer(my_momentum: Callable[[float, float], Any]) -> None:
-    """Check a `my_momentum(learning_rate, momentum)` of the reader's (chapter 9).
+    """Check a `my_momentum(learning_rate, momentum)` of the reader's (chapter 11).
 
     It returns two pure functions: `init(params)`, which makes the state, and
     `update(gradients, state, params=None)`, which returns the updates and the next state.
@@ -113,7 +113,7 @@ def check_optimizer(my_momentum: Callable[[float, float], Any]) -> None:
 
 
 def check_program(my_train: Callable[..., Callable]) -> None:
-    """Check a `my_train(images, labels, key)` of the reader's (chapter 9): the whole program.
+    """Check a `my_train(images, labels, key)` of the reader's (chapter 11): the whole program.
 
     It trains on the embedded digits, and returns a function that names the digit of each image.
 

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 8."""
+"""Checks for the exercises of chapter 10."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_running_mean(update: Callable) -> None:
-    """Check an `update(state, x)` of the reader's (chapter 8): a running mean, as a pure function.
+    """Check an `update(state, x)` of the reader's (chapter 10): a running mean, as a pure function.
 
     Raises:
         AssertionError: it is still wrong; the message says where.

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 5."""
+"""Checks for the exercises of chapter 6."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mnist_code.exercises.praise import praise
 
 
 def check_pairwise(pairwise: Callable) -> None:
-    """Check a `pairwise(images, means)` of the reader's (chapter 5).
+    """Check a `pairwise(images, means)` of the reader's (chapter 6).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 12."""
+"""Checks for the exercises of chapter 14."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CASES = [(32, 8), (30, 8), (3, 8), (32, 3), (7, 1), (1, 1)]  # images, devices
 
 
 def check_shares(shares: Callable[..., Any]) -> None:
-    """Check a `shares(size, devices)` of the reader's (chapter 12).
+    """Check a `shares(size, devices)` of the reader's (chapter 14).
 
     Raises:
         AssertionError: it is still wrong; the message says where.

@@ -1,4 +1,4 @@
-"""The checks of chapter 6 refuse what is wrong and say why."""
+"""The checks of chapter 7 refuse what is wrong and say why."""
 
 from __future__ import annotations
 

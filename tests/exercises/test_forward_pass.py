@@ -1,4 +1,4 @@
-"""The check of chapter 4 refuses what readers get wrong, and says what it is."""
+"""The check of chapter 5 refuses what readers get wrong, and says what it is."""
 
 from __future__ import annotations
 

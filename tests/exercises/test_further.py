@@ -1,4 +1,4 @@
-"""The check of chapter 11: each typical mistake is told from the others."""
+"""The check of chapter 13: each typical mistake is told from the others."""
 
 from __future__ import annotations
 

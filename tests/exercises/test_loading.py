@@ -1,4 +1,4 @@
-"""The check of chapter 2 refuses what readers get wrong, and says what it is."""
+"""The check of chapter 3 refuses what readers get wrong, and says what it is."""
 
 from __future__ import annotations
 

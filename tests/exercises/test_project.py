@@ -1,4 +1,4 @@
-"""The checks of chapter 9's exercises: what is wrong is refused, and the message says why."""
+"""The checks of chapter 11's exercises: what is wrong is refused, and the message says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of chapter 8: what it refuses, and that it says why."""
+"""The check of chapter 10: what it refuses, and that it says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks of chapter 5: each typical mistake is refused with a message that names it."""
+"""The checks of chapter 6: each typical mistake is refused with a message that names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check of chapter 12: each typical mistake is told from the others."""
+"""The check of chapter 14: each typical mistake is told from the others."""
 
 from __future__ import annotations
 
