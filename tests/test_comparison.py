@@ -147,10 +147,10 @@ def test_nbval_sees_every_altered_character(path, nbval_cells, monkeypatch):
 
 FIGURE = repr(plots.new_figure()[0])
 CELLS = {
-    "prints": "print('one')",
+    "prints": "word = 'one'\nprint(word)",
     "prints something else": "print('two')",
     "loses its output": "None",
-    "has a value": "[1, 2, 3]",
+    "has a value": "[1, 2, len(word)]",
     "has another value": "[1, 2, 4]",
     "fails as it should": "raise KeyError('no such key')",
     "fails differently": "raise KeyError('another key')",
@@ -159,7 +159,7 @@ CELLS = {
     "measures, with another count": "print('It took 4 s and found 5')",
     "draws": "from mnist_code.book import plots\nplots.new_figure()[0]",
     "draws nothing": f"type('', (), {{'__repr__': lambda _: '{FIGURE}'}})()",
-    "computes": "import jax.numpy as jnp\njnp.arange(3).astype(float).dtype",
+    "computes": "import jax.numpy as jnp\njnp.arange(len(word)).astype(float).dtype",
     "imports": "import sys\nfrom mnist_code import data",
     "complains": "print('a warning', file=sys.stderr)",
 }
@@ -219,7 +219,7 @@ SHELLS = {
     "no home": {"HOME": "/dev/null/nowhere", "MPLCONFIGDIR": ""},
     "GPU": {"JAX_PLATFORMS": ""},  # as if conftest.py did not choose the CPU
     "two workers": {"PYTEST_ADDOPTS": "-n 2"},
-    "shuffled": {"PYTEST_ADDOPTS": "-p pytest_randomly -p randomly_seed=3"},
+    "shuffled": {"PYTEST_ADDOPTS": "--randomly-seed=3"},
 }
 
 
