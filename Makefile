@@ -3,15 +3,17 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
 	&& echo $$python && break; done)
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup book serve test test-mnist lint notebooks network cover bench clean
+.PHONY: help setup book serve test test-quick test-mnist lint notebooks network cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
 	@echo "make serve       build the book and show it on http://127.0.0.1:8000 (or PORT=...)"
 	@echo "make test        run the unit tests and every notebook, on the embedded digits"
+	@echo "make test-quick  run the quick tests of the package only"
 	@echo "make test-mnist  run every notebook on MNIST"
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
@@ -21,13 +23,13 @@ help:
 	@echo "make clean       remove the built book and the virtual environment"
 	@echo "Each first makes a virtual environment in .venv, once."
 
-setup: .venv/complete
+setup: $(VENV)/complete
 
-.venv/complete: requirements.txt constraints.txt pyproject.toml
+$(VENV)/complete: requirements.txt constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 was found. Install one, or name" \
 		"it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@echo "Setting up .venv: about 3 GB to fetch and unpack, a minute or two"
-	$(PYTHON) -m venv --clear .venv
+	@echo "Setting up $(VENV): about 3 GB to fetch and unpack, a minute or two"
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve,bench]'
 	@touch $@
@@ -41,8 +43,10 @@ serve: book
 	@echo "The book is on http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+# Unit tests on two workers; then what measures time, and the notebooks, one after the other.
 test: setup tests/node_modules
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 -m "not serial"
+	$(BIN)/python -m pytest -m serial
 	@echo
 	@echo "All tests passed. Train the classifier: .venv/bin/python -m mnist_code train"
 
@@ -50,6 +54,11 @@ test: setup tests/node_modules
 tests/node_modules: tests/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --prefix tests --ignore-scripts --no-audit --no-fund; \
 		else echo "npm was not found: the pages are not checked with axe-core"; fi
+
+# No notebooks, no built pages, nothing slow.
+test-quick: setup
+	$(BIN)/python -m pytest -n 2 -m "not slow and not serial" tests mnist_code \
+		--ignore tests/test_browser.py --ignore tests/test_site.py
 
 test-mnist: setup
 	MNIST_CODE_DATASET=mnist $(BIN)/python -m pytest --nbval chapters

@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from nbval.plugin import IPyNbCell
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tools"))
+from notebook_environment import prepare  # noqa: E402
 
-# Kernels inherit the environment. Without a choice of yours, the notebooks run on the embedded
-# digits: no network, and seconds instead of minutes.
+# Kernels inherit the environment. Unless you choose a data set yourself, the notebooks run on the
+# embedded digits: no network, and seconds instead of minutes.
+prepare(os.environ)
 os.environ.setdefault("MNIST_CODE_DATASET", "digits")
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
 
 
 def pytest_configure(config):
-    """Tell nbval where the rules for measured output are, and to use this very Python."""
+    """Tell nbval how to compare, and pytest-xdist to keep the cells of a notebook together."""
     config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
     config.option.nbval_current_env = True
+    # Under `-n 2` alone, pytest-xdist would hand the cells of one notebook to several workers.
+    if getattr(config.option, "dist", "no") in ("load", "loadgroup", "worksteal"):
+        config.option.dist = "loadfile"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Skip the one chapter that needs more than requirements.txt, where that is not installed."""
+    """Keep the cells of a notebook in order, mark them, and skip what is not installed."""
     wanted = ("ai_edge_litert", "starlette", "uvicorn")
     missing = [name for name in wanted if find_spec(name) is None]
-    if missing:
-        reason = f"needs {', '.join(missing)}: pip install -c constraints.txt -e '.[export,serve]'"
-        for item in items:
-            if item.path.name == "15_deployment.ipynb":
+    reason = f"needs {', '.join(missing)}: pip install -c constraints.txt -e '.[export,serve]'"
+    first: dict[Path, int] = {}
+    places = {}
+    for number, item in enumerate(items):
+        places[item] = (number, 0)
+        if isinstance(item, IPyNbCell):
+            # Plugins such as pytest-randomly shuffle all items, and cells build on each other.
+            places[item] = (first.setdefault(item.path, number), item.cell_num)
+            item.add_marker("serial")
+            if missing and item.path.name == "15_deployment.ipynb":
                 item.add_marker(pytest.mark.skip(reason=reason))
+    items.sort(key=places.__getitem__)
+
+
+def count_figures(outputs):
+    """How many of a cell's outputs hold a picture."""
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Count the figures of each cell: nbval does not notice when one is missing."""
+    result = yield
+    if isinstance(item, IPyNbCell):
+        found, stored = map(count_figures, (item.test_outputs, item.cell.outputs))
+        if found != stored:
+            item.raise_cell_error(f"{found} figures, where {stored} are stored")
+    return result

@@ -4,4 +4,8 @@ Modules, in the order in which data flow: `data`, `model`, `evaluation`, `augmen
 `training`, `parallel`, `processes`, `storage`, `checkpoint`, `export`, `serve`, `plots`, `cli`.
 """
 
+from mnist_code.quiet import suppress_notices as _suppress_notices
+
 __version__ = "0.1.0"
+
+_suppress_notices()

@@ -10,6 +10,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int
@@ -44,7 +45,15 @@ def replicate(tree, mesh: Mesh | None):
     """
     if mesh is None:
         return jax.tree.map(jnp.asarray, tree)
-    return jax.device_put(tree, NamedSharding(mesh, P()))
+    everywhere = NamedSharding(mesh, P())
+
+    def put(leaf):
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(put(jax.random.key_data(leaf)))
+        # From NumPy, because an array of this process cannot move to devices of another.
+        return jax.device_put(np.asarray(leaf), everywhere)
+
+    return jax.tree.map(put, tree)
 
 
 def divide(tree, mesh: Mesh | None):
@@ -54,8 +63,8 @@ def divide(tree, mesh: Mesh | None):
 
     Example:
         >>> divided = jax.jit(partial(divide, mesh=make_mesh(1)))
-        >>> divided(jnp.zeros((4, 784))).sharding.spec
-        PartitionSpec('batch',)
+        >>> divided(jnp.zeros((4, 784))).addressable_shards[0].data.shape
+        (4, 784)
     """
     if mesh is None:
         return tree

@@ -1,12 +1,40 @@
-"""Silence what C++ libraries print on their own."""
+"""Silence what libraries print on their own."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
+
+# What JAX and Matplotlib log about the machine when they are first used: that a GPU could be used,
+# that a folder is read-only, that fonts are being searched. None of it changes a result, and in a
+# notebook it would be part of some cell's output.
+_NOTICES = {
+    "jax._src.xla_bridge": ["may be present on this machine"],
+    "matplotlib": [
+        "mkdir -p failed",
+        "is not a writable directory",
+        "created a temporary cache directory",
+    ],
+    "matplotlib.font_manager": [
+        "is building the font cache",
+        "Could not save font_manager cache",
+    ],
+}
+
+
+def suppress_notices() -> None:
+    """Keep the notices of JAX and Matplotlib about the machine off standard error."""
+    for name, phrases in _NOTICES.items():
+        logging.getLogger(name).addFilter(_without(phrases))
+
+
+def _without(phrases: list[str]) -> Callable[[logging.LogRecord], bool]:
+    """A filter that drops messages with one of these phrases."""
+    return lambda record: not any(phrase in str(record.msg) for phrase in phrases)
 
 
 @contextlib.contextmanager

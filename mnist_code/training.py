@@ -86,15 +86,20 @@ def epochs(
             f"batch_size must be at most the {sizes[0]:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
-    # Nothing compiled depends on these two, so they must not cause another compilation.
-    seed, config = config.seed, dataclasses.replace(config, seed=0, dataset="auto")
+    # What the compiled epoch does not depend on must not cause another compilation.
+    if config.is_classic:
+        compiled_for = Config(
+            batch_size=config.batch_size, layer_sizes=config.layer_sizes
+        )
+    else:
+        compiled_for = dataclasses.replace(config, seed=0, dataset="auto")
     ahead = mesh is None and not config.is_classic
-    compiling = compile_ahead(config, *sizes) if ahead else []
+    compiling = compile_ahead(compiled_for, *sizes) if ahead else []
     train_images, train_labels, test_images, test_labels = replicate(
         on_device(dataset), mesh
     )
-    init_key, epoch_key = replicate(_keys(seed), mesh)
-    state = replicate(start(init_key, config) if state is None else state, mesh)
+    init_key, epoch_key = replicate(_keys(config.seed), mesh)
+    state = replicate(start(init_key, compiled_for) if state is None else state, mesh)
     for epoch in range(start_epoch, config.epochs):
         began = time.perf_counter()
         concurrent.futures.wait(compiling)
@@ -103,7 +108,7 @@ def epochs(
         )
         key = jax.random.fold_in(epoch_key, epoch)
         new_state, train_loss = recipe_epoch(
-            state, train_images, train_labels, key, rate, config=config, mesh=mesh
+            state, train_images, train_labels, key, rate, config=compiled_for, mesh=mesh
         )
         jax.block_until_ready(new_state)
         trained = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the unit tests share: shapes checked at run time, strict JAX, prepared digits."""
+"""What the unit tests share: shapes checked at run time, strict JAX, data sets, the built book."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+from filelock import FileLock
 from jaxtyping import install_import_hook
 
 # Every call of the package checks the shapes and dtypes that its types promise. As everywhere in
@@ -20,11 +22,42 @@ install_import_hook(
 ARCHIVES = os.environ.get("MNIST_CODE_ARCHIVES")
 
 import jax  # noqa: E402
+import matplotlib as mpl  # noqa: E402
 import pytest  # noqa: E402
 
+mpl.use("agg")  # no window, on any machine
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 8)  # a mesh on any machine
+
+
+NEEDED = (
+    "ai_edge_litert",
+    "beartype",
+    "hypothesis",
+    "playwright",
+    "psutil",
+    "starlette",
+    "uvicorn",
+    "yaml",
+)
+
+
+def pytest_configure():
+    """Say in one line what is missing, instead of an error for each module."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise pytest.UsageError(
+            f"The unit tests also need {', '.join(missing)}: "
+            "pip install -c constraints.txt -e '.[dev,export,serve,bench]'. "
+            "The notebooks run without: pytest --nbval chapters/"
+        )
+
+
+@pytest.fixture(scope="session")
+def nightly():
+    """Whether there is time for tests that repeat something many times: NIGHTLY=1."""
+    return os.environ.get("NIGHTLY", "0") not in ("", "0")
 
 
 @pytest.fixture(scope="session")
@@ -65,16 +98,42 @@ def archives():
 
 
 @pytest.fixture(scope="session")
+def mnist(archives):
+    """MNIST, prepared once; skipped where its archives are not at hand."""
+    from mnist_code import data
+
+    return data.load("mnist")
+
+
+@pytest.fixture(scope="session")
 def html(tmp_path_factory):
-    """The folder of the book's pages, built afresh with every warning an error."""
-    out = tmp_path_factory.mktemp("book")
+    """The folder of the book's pages, built with every warning an error.
+
+    BUILT_BOOK may name the pages that `make book` has just built from the same files. Otherwise
+    they are built here, once for all workers of pytest-xdist.
+    """
+    if pages := os.environ.get("BUILT_BOOK"):
+        assert (Path(pages) / "index.html").is_file(), f"BUILT_BOOK={pages}: no book"
+        return Path(pages).resolve()
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    built = shared / "book" / "built"
+    with FileLock(shared / "book.lock"):
+        if not built.exists():
+            build_book(shared / "book")
+            built.touch()
+    return shared / "book" / "_build" / "html"
+
+
+def build_book(out):
+    """Build the book into a folder, as `make book` does."""
     jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
     root = Path(__file__).parent.parent
     options = ["--path-output", out, "-W", "-n", "--keep-going"]
     command = [jupyter_book, "build", root, *options]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
-    return out / "_build" / "html"
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 from scipy import ndimage
 
 from mnist_code.augment import (
-    BEND,
+    ELASTICITY,
     affine,
-    affine_field,
+    affine_displacement,
     distort,
     elastic,
-    elastic_field,
+    elastic_displacement,
     warp,
 )
 from mnist_code.data import as_vectors
@@ -25,7 +25,7 @@ from mnist_code.recipes import RECIPES
 from mnist_code.training import fit
 
 ALL = pytest.mark.parametrize("distortion", [affine, elastic, distort])
-FIELDS = pytest.mark.parametrize("field", [affine_field, elastic_field])
+FIELDS = pytest.mark.parametrize("field", [affine_displacement, elastic_displacement])
 
 
 @pytest.fixture
@@ -113,13 +113,13 @@ def test_fields_have_the_strength_that_is_promised(field):
     ]
     np.testing.assert_allclose(2 * fields[0], fields[1], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(fields[0].mean((0, 2, 3)), 0, atol=0.15)
-    if field is elastic_field:
-        np.testing.assert_allclose(fields[0].std(0), BEND, rtol=0.2)
+    if field is elastic_displacement:
+        np.testing.assert_allclose(fields[0].std(0), ELASTICITY, rtol=0.2)
 
 
 def test_neighbors_move_nearly_alike():
     """Noise of single pixels, which tears a digit apart instead of bending it."""
-    fields = jax.vmap(elastic_field)(keys(200))
+    fields = jax.vmap(elastic_displacement)(keys(200))
     for axis in (-1, -2):
         difference = jnp.diff(fields, axis=axis)
         assert float(difference.std()) < 0.3 * float(fields.std())
@@ -131,7 +131,7 @@ def test_a_turn_is_a_turn():
     Over many keys, turn and slant aside, the moves of a rotation are at right angles to the
     place; on average the field has as much of one sense of turning as of the other.
     """
-    fields = np.asarray(jax.vmap(affine_field)(keys(4000)))
+    fields = np.asarray(jax.vmap(affine_displacement)(keys(4000)))
     rows, columns = np.indices((28, 28)) - 13.5
     fields = fields - fields.mean((2, 3), keepdims=True)
     down_by_right = (fields[:, 0] * columns).sum((1, 2)) / (columns**2).sum()

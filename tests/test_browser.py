@@ -9,12 +9,13 @@ import re
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
+import helpers
 import jax.numpy as jnp
 import nbformat
 import numpy as np
 import pytest
+from helpers import ROOT
 from playwright.sync_api import sync_playwright
 
 from mnist_code import data
@@ -22,8 +23,7 @@ from mnist_code.evaluation import accuracy
 from mnist_code.images import fit_box
 from mnist_code.model import batched_predict
 
-ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted(path.stem for path in (ROOT / "chapters").glob("*.ipynb"))
+CHAPTERS = [path.stem for path in helpers.CHAPTERS]
 AXE = ROOT / "tests" / "node_modules" / "axe-core" / "axe.min.js"
 NAMES = (
     "chromium",
@@ -300,13 +300,6 @@ def network():
     return network["facts"], params
 
 
-@pytest.fixture(scope="session")
-def mnist(archives):
-    """MNIST's test images and labels; skipped where they are not to be had."""
-    dataset = data.load("mnist")
-    return dataset.test_images, dataset.test_labels
-
-
 @pytest.fixture
 def draw(html, visit):
     """The page, opened from the file system."""
@@ -322,7 +315,7 @@ def test_the_script_is_small_and_says_what_it_can(network, mnist):
     """Parameters that lost more in 8 bits than a tenth of a point, or a boast on the page."""
     facts, params = network
     assert (ROOT / "_static" / "network.js").stat().st_size < 700_000
-    images, labels = mnist
+    images, labels = mnist.test_images, mnist.test_labels
     right = accuracy(params, jnp.asarray(data.as_vectors(images)), jnp.asarray(labels))
     assert facts["images"] == len(labels)
     # Another processor rounds otherwise, and may see an image or two with other eyes.
@@ -367,7 +360,7 @@ REDRAW = """images => images.map(({ pixels, dx, dy, gray }) => {
 @pytest.mark.slow
 def test_redrawn_digits_are_recognized(draw, mnist):
     """A canvas whose place, size or gray the network depends on."""
-    images, labels = mnist
+    images, labels = mnist.test_images, mnist.test_labels
     generator = np.random.default_rng(0)
     drawings = [
         {

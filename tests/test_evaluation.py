@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxtyping import TypeCheckError
-from test_model import numpy_predict
+from helpers import numpy_predict
 
 from mnist_code import evaluation
 from mnist_code.evaluation import (

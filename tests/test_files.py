@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from mnist_code.errors import FileError
-from mnist_code.files import check_writable, atomic_write
+from mnist_code.files import atomic_write, check_writable
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_a_pipe_is_not_replaced(tmp_path):
     """A device such as /dev/null that turns into a file."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(FileError, match="no regular file"):
+    with pytest.raises(FileError, match="not a regular file"):
         check_writable(pipe)
-    with pytest.raises(FileError, match="no regular file"), atomic_write(pipe):
+    with pytest.raises(FileError, match="not a regular file"), atomic_write(pipe):
         pass
     assert pipe.is_fifo()
 

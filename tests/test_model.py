@@ -8,24 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import numpy_predict
 from jaxtyping import TypeCheckError
 
 from mnist_code.model import INIT_SCALE, batched_predict, init_network_params, predict
 
 SIZES = [(784, 10), (784, 512, 10), (784, 64, 32, 10)]
-
-
-def numpy_predict(params, images):
-    """The network by hand, in float64, one image a row."""
-    *hidden, last = [
-        (np.float64(weights), np.float64(biases)) for weights, biases in params
-    ]
-    x = np.float64(images)
-    for weights, biases in hidden:
-        x = x @ weights.T + biases
-        x = x / (1 + np.exp(-x))
-    weights, biases = last
-    return x @ weights.T + biases
 
 
 @pytest.mark.parametrize("sizes", SIZES)

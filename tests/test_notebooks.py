@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
+from helpers import CHAPTERS, ROOT
 
-ROOT = Path(__file__).parent.parent
-CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PART_1 = [path for path in CHAPTERS if int(path.stem[:2]) <= 11]
+FOLDED = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
 MACHINE_PATH = re.compile(  # /opt/ml is where SageMaker's containers find the model
     r"/(?:home|root|Users|tmp|work|usr|opt(?!/ml)|var)/\w|[A-Z]:\\\\|site-packages"
 )
@@ -40,9 +41,57 @@ def outputs(code, kind=None):
     return [o for cell in code for o in cell.outputs if kind in (None, o.output_type)]
 
 
-def test_there_are_chapters():
-    """A folder moved or emptied would let every other test here pass on nothing."""
-    assert len(CHAPTERS) >= 2
+def files(entries):
+    """The files named in a part of the table of contents, at any depth."""
+    for entry in entries:
+        yield entry["file"]
+        yield from files(entry.get("sections", []))
+
+
+def test_chapters_are_those_of_the_table_of_contents():
+    """A chapter that no reader finds; a folder emptied, so that every other test here passes."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [
+        file
+        for part in toc["parts"]
+        for file in files(part["chapters"])
+        if file.startswith("chapters/")
+    ]
+    assert listed == [f"chapters/{path.stem}" for path in CHAPTERS]
+    assert PART_1
+    assert PART_1 != CHAPTERS
+
+
+def visible(notebook):
+    """The code cells that a page shows unfolded: no plumbing, no solutions."""
+    in_solution, cells = False, []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            if "{solution-start}" in cell.source:
+                in_solution = True
+            if "{solution-end}" in cell.source:
+                in_solution = False
+        elif (
+            cell.cell_type == "code"
+            and not in_solution
+            and FOLDED.isdisjoint(cell.metadata.get("tags", []))
+        ):
+            cells.append(cell)
+    return cells
+
+
+@pytest.mark.parametrize("path", PART_1, ids=lambda path: path.stem)
+def test_visible_code_can_be_retyped(notebook):
+    """A wall of code between one sentence and the next; more code than one sitting can take."""
+    lengths = {cell.id: len(cell.source.splitlines()) for cell in visible(notebook)}
+    assert {cell: lines for cell, lines in lengths.items() if lines > 15} == {}
+    assert sum(lengths.values()) <= 250
+
+
+@pytest.mark.parametrize("path", PART_1, ids=lambda path: path.stem)
+def test_has_figures(code):
+    """A chapter without a picture, or one whose pictures were lost when it was run."""
+    assert any("image/png" in output.get("data", {}) for output in outputs(code))
 
 
 def test_is_a_valid_notebook_under_one_megabyte(path, notebook):
@@ -92,6 +141,14 @@ def test_holds_no_path_of_a_machine(notebook):
             texts += output.get("traceback", [])
         for text in texts:
             assert not MACHINE_PATH.search(text), text
+
+
+def test_every_figure_has_its_picture(code):
+    """Figures that were run with a backend that shows none."""
+    for output in outputs(code):
+        data = output.get("data", {})
+        if "<Figure " in data.get("text/plain", ""):
+            assert "image/png" in data
 
 
 def test_every_figure_is_described(code):

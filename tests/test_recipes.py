@@ -8,21 +8,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_training import SMALL, assert_close, batch_of, copied, same_bits
+from test_training import SMALL, assert_close, batch_of, same_bits
 
 from mnist_code import recipes
 from mnist_code.config import Config
+from mnist_code.data import load
 from mnist_code.errors import DivergedError
-from mnist_code.model import init_network_params
-from mnist_code.recipes import RECIPES, he_params, recipe_epoch, recipe_loss, start
 from mnist_code.learning import learning_rate, loss, train_epoch
+from mnist_code.model import init_network_params
+from mnist_code.recipes import (
+    RECIPES,
+    he_params,
+    recipe_epoch,
+    recipe_for,
+    recipe_loss,
+    start,
+)
 from mnist_code.training import epochs
 
 FAST = Config(
     epochs=3, batch_size=48, learning_rate=0.2, optimizer="nesterov",
     schedule="one-cycle", initialization="he", layer_sizes=SMALL,
 )  # fmt: skip
-RICH = dataclasses.replace(FAST, averaging=0.9, smoothing=0.1)
+RICH = dataclasses.replace(FAST, label_smoothing=0.1)
 
 
 def test_the_recipes_have_names_that_the_command_line_offers():
@@ -35,7 +43,7 @@ def test_the_recipes_have_names_that_the_command_line_offers():
 @pytest.mark.parametrize(
     "change",
     [{"optimizer": "adam"}, {"schedule": "one-cycle"}, {"initialization": "he"},
-     {"averaging": 0.5}, {"smoothing": 0.1}, {"distortion": 0.5}],
+     {"label_smoothing": 0.1}, {"distortion": 0.5}],
 )  # fmt: skip
 def test_one_setting_is_enough_to_leave_the_classic_program(change):
     """A setting that is accepted and then ignored."""
@@ -56,7 +64,7 @@ def test_the_classic_program_is_a_loop_of_its_functions(dataset, train):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_loss_is_that_of_the_hand_made_one(smoothing):
+def test_the_loss_matches_the_one_written_by_hand(smoothing):
     """A sum for a mean; smoothing that does not add up to 1."""
     params, images, targets = batch_of(31)
     found = recipe_loss(params, images, targets.argmax(-1), smoothing)
@@ -68,15 +76,15 @@ def test_loss_is_that_of_the_hand_made_one(smoothing):
 
 @pytest.mark.parametrize("config", [FAST, RICH], ids=["fast", "rich"])
 def test_an_epoch_is_a_loop_of_nesterov_by_hand(train, config):
-    """A rate, a momentum, an average or an order that the compiled epoch treats otherwise.
+    """A rate, a momentum or an order that the compiled epoch handles differently.
 
-    Nesterov's rule, the schedule and the average are written out in NumPy.
+    Nesterov's rule and the schedule are written out in NumPy.
     """
     images, labels = (array[:480] for array in train)
     key = jax.random.key(3)
     state = start(jax.random.key(0), config)
-    params = average = jax.tree.map(np.float64, state.params)
-    new, mean_loss = recipe_epoch(copied(state), images, labels, key, config)
+    params = jax.tree.map(np.float64, state.params)
+    new, mean_loss = recipe_epoch(state, images, labels, key, 1.0, config)
 
     velocity = jax.tree.map(np.zeros_like, params)
     bits = jax.random.bits(jax.random.split(key)[0], (480,))
@@ -90,7 +98,7 @@ def test_an_epoch_is_a_loop_of_nesterov_by_hand(train, config):
             jax.tree.map(jnp.float32, params),
             images[batch],
             labels[batch],
-            config.smoothing,
+            config.label_smoothing,
         )
         losses.append(float(value))
         velocity = jax.tree.map(lambda v, g: 0.9 * v + np.asarray(g), velocity, slope)
@@ -98,14 +106,8 @@ def test_an_epoch_is_a_loop_of_nesterov_by_hand(train, config):
             lambda p, v, g, rate=rate: p - rate * (0.9 * v + np.asarray(g)),
             params, velocity, slope,
         )  # fmt: skip
-        average = jax.tree.map(lambda a, p: 0.9 * a + 0.1 * p, average, params)
     assert_close(new.params, params, rtol=0, atol=1e-5)
     assert float(mean_loss) == pytest.approx(np.mean(losses), rel=1e-4)
-    if config.averaging:
-        assert_close(new.best, average, rtol=0, atol=1e-5)
-    else:
-        assert new.average is None
-        assert same_bits(new.best, new.params)
 
 
 def test_a_cycle_starts_and_ends_at_zero():
@@ -123,7 +125,7 @@ def test_a_cycle_starts_and_ends_at_zero():
 
 def test_the_decay_is_that_of_the_classic_program():
     """A rate that decays by updates where it should by epochs."""
-    config = Config(optimizer="sgd", smoothing=0.1)
+    config = Config(optimizer="sgd", label_smoothing=0.1)
     optimizer = recipes.make_optimizer(config, updates=4)
     state, rates = optimizer.init(jnp.zeros(())), []
     for _ in range(41):
@@ -151,12 +153,12 @@ def test_he_initialization_keeps_the_size_of_activations():
     ids=["classic", "fast", "rich", "adam"],
 )  # fmt: skip
 def test_a_run_that_goes_on_ends_with_the_same_bits(dataset, config):
-    """Something that decides the run and is not in the state: a step count, an average, a key."""
+    """Something that decides the run and is not in the state: a step count, a momentum, a key."""
     with jax.numpy_dtype_promotion("standard"):  # Optax's Adam raises to a whole power
         through = list(epochs(dataset, config))
         saved = jax.tree.map(np.asarray, through[0].state)  # as from a file
         state = jax.tree.map(jnp.asarray, saved)
-        resumed = list(epochs(dataset, config, state, first=1))
+        resumed = list(epochs(dataset, config, state, start_epoch=1))
     assert [result.epoch for result in resumed] == [1, 2]
     assert same_bits(resumed[-1].state, through[-1].state)
     assert resumed[-1].train_loss == through[-1].train_loss
@@ -167,11 +169,11 @@ def test_an_order_holds_each_image_once_and_is_another_each_time(train):
     """Sampling with replacement; one order for all epochs."""
     images = jnp.eye(64, 784)
     zeros = [(jnp.zeros((10, 784)), jnp.zeros(10))]
-    config = Config(batch_size=8, learning_rate=1e-4, smoothing=0.1)
+    config = Config(batch_size=8, learning_rate=1e-4, label_smoothing=0.1)
     state = recipes.State(zeros, recipes.make_optimizer(config, 1).init(zeros))
     labels = jnp.arange(64) % 10
     ends = [
-        recipe_epoch(state, images, labels, jax.random.key(seed), config)[0].params
+        recipe_epoch(state, images, labels, jax.random.key(seed), 1.0, config)[0].params
         for seed in (0, 1)
     ]
     for ((weights, _),) in ends:
@@ -210,7 +212,7 @@ def test_what_is_compiled_ahead_is_what_runs(dataset):
         key = jax.block_until_ready(jax.random.key(1))
         jax.block_until_ready(state)
         between = compiled.count("/jax/core/compile/backend_compile_duration")
-        recipe_epoch(state, images, labels, key, config)
+        recipe_epoch(state, images, labels, key, 0.2, config=config, mesh=None)
         after = compiled.count("/jax/core/compile/backend_compile_duration")
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
@@ -233,37 +235,25 @@ def test_divergence_is_told(dataset):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["fast"])
-def test_a_recipe_learns_the_digits_better_than_guessing(dataset, name):
-    """Settings that belong to no working program."""
-    *_, last = epochs(dataset, dataclasses.replace(RECIPES[name], epochs=20))
-    assert last.test_accuracy > 0.9
+def test_fast_learns_the_digits_with_the_settings_for_them(dataset):
+    """Settings for small data sets that do not work; 8 epochs are what the command runs."""
+    config = recipe_for("fast", "digits")
+    assert config.epochs == 8
+    *_, last = epochs(dataset, config)
+    assert last.test_accuracy > 0.93
 
 
 @pytest.mark.slow
-def test_the_compiled_epoch_takes_sharded_images(python):
-    """An epoch that pulls its arrays to the host, or to one device, on a mesh of four."""
-    program = """if True:
-        import jax, numpy as np
-        jax.config.update("jax_num_cpu_devices", 4)
-        from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-        from mnist_code.config import Config
-        from mnist_code.recipes import recipe_epoch, start
-        config = Config(batch_size=32, optimizer="nesterov", learning_rate=0.1,
-                        layer_sizes=(784, 16, 10))
-        mesh = jax.make_mesh((4,), ("batch",), axis_types=(AxisType.Auto,))
-        images = jax.random.uniform(jax.random.key(1), (320, 784))
-        labels = jax.random.randint(jax.random.key(2), (320,), 0, 10)
-        ends = []
-        for spec in (None, P("batch")):
-            state = start(jax.random.key(0), config)
-            data = images, labels
-            if spec is not None:
-                data = jax.device_put(data, NamedSharding(mesh, spec))
-                state = jax.device_put(state, NamedSharding(mesh, P()))
-            ends.append(recipe_epoch(state, *data, jax.random.key(3), config)[0])
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *ends)
-        print("equal")
-    """
-    result = python("-c", program)
-    assert (result.stdout, result.returncode) == ("equal\n", 0), result.stderr
+def test_fast_reaches_the_published_accuracy_on_mnist(archives):
+    """Three epochs that no longer suffice for 98.12 %."""
+    *_, last = epochs(load("mnist"), RECIPES["fast"])
+    assert last.epoch == 2
+    assert last.test_accuracy > 0.9812
+
+
+def test_settings_for_few_images_leave_mnist_and_the_classic_program_alone():
+    """A recipe for MNIST that changes with the data set that was loaded last."""
+    for name, recipe in RECIPES.items():
+        assert recipe_for(name, "mnist") == recipe
+    assert recipe_for("classic", "digits") == RECIPES["classic"]
+    assert recipe_for("accurate", "digits").batch_size < RECIPES["accurate"].batch_size

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-from site_pages import LONGEST, fold_long_outputs  # noqa: E402
+from helpers import CHAPTERS
+from site_pages import LONGEST, fold_long_outputs  # conftest.py puts tools/ on the path
 
 LOADING = {
     "script": "src",
@@ -55,7 +51,7 @@ def site(html):
 def test_every_chapter_has_a_page(site):
     """A chapter left out of the table of contents."""
     html, pages = site
-    for chapter in (ROOT / "chapters").glob("*.ipynb"):
+    for chapter in CHAPTERS:
         assert html / "chapters" / f"{chapter.stem}.html" in pages
 
 
@@ -137,7 +133,7 @@ def loaded(path, page):
 def test_a_chapter_downloads_as_the_notebook_that_the_tests_run(site):
     """A download that is another file than the one `pytest --nbval` runs."""
     html, pages = site
-    for chapter in sorted((ROOT / "chapters").glob("*.ipynb")):
+    for chapter in CHAPTERS:
         page = html / "chapters" / f"{chapter.stem}.html"
         link = f"../_sources/chapters/{chapter.name}"
         assert link in pages[page].links

@@ -14,12 +14,12 @@ from jax.nn import one_hot
 from jaxtyping import TypeCheckError
 from test_model import numpy_predict
 
-from mnist_code import training
 from mnist_code.config import Config
-from mnist_code.data import Dataset, as_vectors
+from mnist_code.data import Dataset, on_device
 from mnist_code.errors import DivergedError
-from mnist_code.model import batched_predict, init_network_params
 from mnist_code.learning import learning_rate, loss, train_epoch, update
+from mnist_code.model import batched_predict, init_network_params
+from mnist_code.recipes import recipe_epoch
 from mnist_code.training import epochs, fit
 
 SMALL = (784, 16, 10)
@@ -271,15 +271,15 @@ def test_the_key_decides_the_order(train):
 
 def test_an_epoch_compiles_once(dataset):
     """A retrace for each epoch's rate or key: ten compilations instead of one."""
-    train_epoch.clear_cache()
+    recipe_epoch.clear_cache()
     list(epochs(dataset, Config(epochs=3, layer_sizes=SMALL)))
-    assert train_epoch._cache_size() == 1
+    assert recipe_epoch._cache_size() == 1
     list(
         epochs(dataset, Config(epochs=2, seed=5, learning_rate=0.25, layer_sizes=SMALL))
     )
-    assert train_epoch._cache_size() == 1
+    assert recipe_epoch._cache_size() == 1
     list(epochs(dataset, Config(epochs=1, batch_size=64, layer_sizes=SMALL)))
-    assert train_epoch._cache_size() == 2
+    assert recipe_epoch._cache_size() == 2
 
 
 def test_what_was_yielded_stays_readable(dataset):
@@ -377,12 +377,16 @@ def test_divergence_stops_with_the_epoch_and_advice(dataset, rate, growth, epoch
     )
 
 
-def test_vectors_made_on_the_device_are_those_of_numpy():
-    """A multiplication by 1 / 255, which rounds half of all shades otherwise."""
+def test_vectors_on_the_device_are_shades_divided_by_255():
+    """A multiplication by 1 / 255, which rounds half of all shades differently."""
     every = np.arange(4 * 784).astype(np.uint8).reshape(4, 28, 28, 1)
-    found = np.asarray(training._to_vectors(jnp.asarray(every)))
-    np.testing.assert_array_equal(found, as_vectors(every))
-    np.testing.assert_array_equal(found, every.reshape(4, -1).astype(np.float32) / 255)
+    labels = np.arange(4, dtype=np.int32)
+    arrays = on_device(Dataset("digits", every, labels, every[:2], labels[:2]))
+    expected = every.reshape(4, -1).astype(np.float32) / np.float32(255)
+    np.testing.assert_array_equal(arrays.train_images, expected)
+    np.testing.assert_array_equal(arrays.test_images, expected[:2])
+    assert arrays.train_labels.tolist() == [0, 1, 2, 3]
+    assert arrays.test_labels.tolist() == [0, 1]
 
 
 def test_targets_are_one_hot_rows():

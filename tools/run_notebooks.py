@@ -16,9 +16,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from notebook_environment import ROOT, prepare
 from tqdm import tqdm
 
-ROOT = Path(__file__).resolve().parent.parent
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -85,6 +85,9 @@ def run(path: Path) -> None:
                 output.output_type == "error"
             ):  # the last line says it; frames differ by version
                 output.traceback = [f"{output.ename}: {output.evalue}"]
+            data = output.get("data", {})
+            if "<Figure " in data.get("text/plain", "") and "image/png" not in data:
+                raise ValueError(f"the figure of cell {cell.id} has no picture")
     temporary = path.with_suffix(".part")
     nbformat.write(notebook, temporary)
     temporary.replace(path)
@@ -102,11 +105,11 @@ def main() -> int:
         (ROOT / "chapters").glob("*.ipynb")
     )
     os.environ.setdefault("MNIST_CODE_DATASET", "mnist")
-    os.environ["PYTHONPATH"] = str(ROOT)
+    prepare(os.environ)
     for path in tqdm(chosen, unit="chapter", disable=None):
         try:
             run(path.resolve())
-        except CellExecutionError as error:
+        except (CellExecutionError, ValueError) as error:
             print(f"error: {path} is left as it was: {error}", file=sys.stderr)
             return 1
     return 0

@@ -10,8 +10,8 @@ import pytest
 
 from mnist_code.evaluation import predicted_labels
 from mnist_code.exercises import check_optimizer, check_program
-from mnist_code.model import init_network_params
 from mnist_code.learning import train_epoch
+from mnist_code.model import init_network_params
 
 
 def zeros(params):
