@@ -1,4 +1,4 @@
-"""Checks for the book's exercises: each says what is still wrong, and raises until nothing is."""
+"""Checks for the exercises of the book: each names what is wrong with an answer, or praises it."""
 
 from mnist_code.exercises.autodiff import check_loss
 from mnist_code.exercises.classification import check_accuracy

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 15."""
+"""The check for the exercise of Chapter 15."""
 
 from __future__ import annotations
 
@@ -7,59 +7,112 @@ from typing import Any
 
 import numpy as np
 
-from mnist_code.exercises.praise import praise
+from mnist_code.exercises.feedback import call, check_shape, checking, numbers, unpack
+
+ROWS = 6
+COLUMNS = 40
+ZEROS = 3  # the row without any weight but 0
 
 
 def check_quantized(quantize: Callable[..., Any]) -> None:
-    """Check a `quantize(weights)` of the reader's (chapter 15).
+    """Check the reader's `quantize(weights)` from Chapter 15.
 
     Raises:
-        AssertionError: it is still wrong; the message says where.
+        AssertionError: the answer is wrong; the message says what to look at.
 
     Example:
         >>> from mnist_code.browser import quantize
         >>> check_quantized(quantize)
         Right: check_quantized found nothing wrong.
     """
-    draw = np.random.default_rng(0)
-    weights = draw.normal(size=(5, 40)).astype(np.float32)
-    weights *= np.array(
-        [[1e-3], [1], [50], [1], [1]], np.float32
-    )  # rows of very different size
-    weights[3] = 0
+    with checking("check_quantized", quantize):
+        weights = _weights()
+        given = weights.copy()
+        with np.errstate(all="ignore"):  # the check's own message explains it
+            result = call(quantize, given, case="for weights of shape (6, 40)")
+        assert np.array_equal(given, weights), (
+            "Your function changes the weights that it received: work on a copy."
+        )
+        parts = unpack(result, "integers", "steps")
+        integers, steps = (
+            numbers(part, f"the array of {name}")
+            for part, name in zip(parts, ("integers", "steps"), strict=True)
+        )
+        _check_form(integers, steps)
+        _check_rows(integers, steps, weights)
+
+
+def _weights() -> np.ndarray:
+    """Rows of very different size, one of them zeros and two of one sign."""
+    weights = np.random.default_rng(0).normal(size=(ROWS, COLUMNS))
+    weights *= np.array([1e-3, 1, 50, 0, 1, 1])[:, None]
     weights[4] = -np.abs(weights[4])
-    found = quantize(weights.copy())
-    assert found is not None, "It returns None: is there a `return`?"
-    two = isinstance(found, tuple | list) and len(found) == 2
-    assert two, "It should return two things: integers and steps."
-    integers, steps = (np.asarray(value) for value in found)
-    for name, array, shape, dtype in (
-        ("integers", integers, (5, 40), np.int8),
-        ("steps", steps, (5,), np.float32),
+    weights[5] = np.abs(weights[5])
+    return weights.astype(np.float32)
+
+
+def _check_form(integers: np.ndarray, steps: np.ndarray) -> None:
+    """Shapes and types."""
+    swapped = integers.ndim == 1 and steps.ndim == 2
+    assert not swapped, "The steps come first: return the integers and then the steps."
+    check_shape(integers, (ROWS, COLUMNS), "the array of integers", "like the weights")
+    advice = "each row has a step, and the rows are the first axis"
+    if steps.shape == (ROWS, 1):
+        advice = "leave out keepdims, or index with [:, 0]"
+    elif steps.shape == (COLUMNS,):
+        advice = "each row has a step, not each column, so reduce over axis 1"
+    check_shape(steps, (ROWS,), "the array of steps", advice)
+    for name, array, dtype in (
+        ("integers", integers, np.dtype(np.int8)),
+        ("steps", steps, np.dtype(np.float32)),
     ):
-        assert array.shape == shape, (
-            f"For weights of shape (5, 40) the {name} should have shape {shape}, "
-            f"not {array.shape}."
-        )
         assert array.dtype == dtype, (
-            f"The {name} should be {np.dtype(dtype)}, not {array.dtype}."
+            f"The {name} should be {dtype}, not {array.dtype}: convert them with astype."
         )
+
+
+def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) -> None:
+    """Each row by itself, to within half a step."""
     assert np.isfinite(steps).all(), (
-        "A step is no finite number: look at the row of zeros."
+        f"The step of row {int(np.argmin(np.isfinite(steps)))} is not finite: "
+        "does a row of zeros divide by zero?"
     )
-    assert (steps > 0).all(), "Each step should be above 0, of a row of zeros too."
+    assert (steps > 0).all(), (
+        f"The step of row {int(np.argmin(steps))} should be positive, not "
+        f"{steps.min():g}: take absolute values first, and give a row of zeros any step above 0."
+    )
+    assert not integers[ZEROS].any(), (
+        f"Row {ZEROS} holds only zeros, but its integers are not: does 0 / 0 come first?"
+    )
     assert integers.min() >= -127, (
-        "The integers should go from -127 to 127: -128 has no counterpart."
+        "The integers should lie between -127 and 127, but one is -128: "
+        "divide the largest absolute value by 127, not 128."
     )
-    error = np.abs(integers * steps[:, None] - weights) / steps[:, None]
-    worst = int(error.max(axis=1).argmax())
-    assert error.max() < 0.501, (
-        f"A weight of row {worst} is {error.max():.2g} steps from its integer; half a step "
-        "should do. Is it rounded, not cut off, and has each row a step of its own?"
-    )
-    largest = np.abs(integers).max(axis=1)[[0, 1, 2, 4]]
-    assert (largest == 127).all(), (
-        f"The largest weight of each row should become 127 or -127, not {largest.min()}: "
-        "smaller steps would be more exact."
-    )
-    praise("check_quantized")
+    exact = weights / steps[:, None]
+    error = np.abs(integers - exact)
+    row = int(error.max(axis=1).argmax())
+    if error.max() > 0.501:
+        if np.abs(exact).max() > 127.5:
+            row = int(np.abs(exact).max(axis=1).argmax())
+            why = "its step is too small for its largest weight, so go by absolute values in each row"
+        elif np.abs(integers - np.trunc(exact)).max() < 0.01:
+            why = "round to the nearest integer before you convert to int8, which cuts off"
+        elif np.abs(integers - np.floor(exact)).max() < 0.01:
+            why = "round to the nearest integer instead of down"
+        else:
+            why = "divide by the row's step and round to the nearest integer"
+        raise AssertionError(
+            f"A weight of row {row} is {error[row].max():.2g} steps from its integer, but half a "
+            f"step is the limit: {why}."
+        )
+    rows = [number for number in range(ROWS) if number != ZEROS]
+    largest = np.abs(integers.astype(int)).max(axis=1)[rows]
+    if (largest != 127).any():
+        number = rows[int(np.argmin(largest))]
+        why = "divide by 127 for a smaller step"
+        if np.ptp(steps[rows]) == 0:
+            why = "give each row a step of its own"
+        raise AssertionError(
+            f"The largest weight of row {number} should become 127 or -127, not "
+            f"{largest.min()}: {why}."
+        )

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 5."""
+"""The check for the exercise of Chapter 5."""
 
 from __future__ import annotations
 
@@ -7,63 +7,114 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
-from mnist_code.exercises.praise import praise
+from mnist_code.exercises.feedback import call, check_shape, checking, compare, numbers
+
+PLAIN = np.array([2, 1, -1, 0.5, 0, -2, 1.5, -0.5, 3, 0.25], np.float32)
 
 
 def check_softmax(softmax: Callable) -> None:
-    """Check a `softmax(logits)` of the reader's, for the logits of one image (chapter 5).
+    """Check the reader's `softmax(logits)` for the logits of one image from Chapter 5.
 
     Raises:
-        AssertionError: it is still wrong; the message says where.
+        AssertionError: the answer is wrong; the message says what to look at.
 
     Example:
         >>> import jax
         >>> check_softmax(jax.nn.softmax)
         Right: check_softmax found nothing wrong.
     """
+    with checking("check_softmax", softmax):
+        _check_values(softmax)
+        _check_large(softmax)
 
-    def probabilities(*logits):
-        with np.errstate(all="ignore"):  # a message will say it
-            result = softmax(jnp.array(logits, jnp.float32))
-        assert result is not None, "It returns None: is there a `return`?"
-        array = np.asarray(result)
-        assert array.dtype.kind == "f", (
-            f"It should return an array of floating-point numbers, and returns {result!r}."
-        )
-        assert array.shape == (len(logits),), (
-            f"{len(logits)} logits should make an array of shape ({len(logits)},), "
-            f"and make one of shape {array.shape}."
-        )
-        return array
 
-    plain = probabilities(2.0, 1.0, -1.0, 0.5)
-    assert (plain > 0).all(), (
-        f"Probabilities are above 0, and of the logits 2, 1, -1 and 0.5 it makes {plain}."
+def _probabilities(softmax: Callable, logits: np.ndarray, case: str) -> np.ndarray:
+    with np.errstate(all="ignore"):  # the check's own message explains it
+        result = call(softmax, jnp.asarray(logits, jnp.float32), case=f"for {case}")
+    found = numbers(result)
+    check_shape(
+        found, (10,), f"for {case} the result", "there is a probability for each logit"
     )
-    assert np.isclose(plain.sum(), 1, atol=1e-5), (
-        f"Probabilities should sum to 1, and yours sum to {plain.sum():.4f}."
-    )
-    expected = np.exp([2.0, 1.0, -1.0, 0.5])
-    assert np.allclose(plain, expected / expected.sum(), atol=1e-5), (
-        f"Of the logits 2, 1, -1 and 0.5 it should make {expected / expected.sum()}, "
-        f"and makes {plain}: is it exp(logit) over the sum of all exp(logit)?"
-    )
-    for name, shift in (("large", 1000.0), ("very negative", -1000.0)):
-        shifted = probabilities(*(shift + logit for logit in (2.0, 1.0, -1.0, 0.5)))
-        assert np.isfinite(shifted).all(), (
-            f"For {name} logits, around {shift:g}, it makes {shifted}: "
-            "subtract something from all logits before you take exponentials."
+    return found
+
+
+def _check_values(softmax: Callable) -> None:
+    """Logits that no exponential can overflow."""
+    found = _probabilities(softmax, PLAIN, f"the logits {PLAIN}")
+    logits = PLAIN.astype(np.float64)
+    right = _softmax(logits)
+    positive, shifted = np.exp(logits), np.exp(logits - logits.max())
+    mistakes = [
+        (positive, "divide by the sum of the exponentials"),
+        (shifted, "divide by the sum of the exponentials"),
+        (positive / positive.max(), "divide by the sum of the exponentials, not the largest"),
+        (shifted / positive.sum(), "subtract the same constant above and below the fraction"),
+        (positive / shifted.sum(), "subtract the same constant above and below the fraction"),
+        (logits / logits.sum(), "apply the exponential first, since logits may be negative"),
+        (np.log(right), "this is the logarithm of the softmax"),
+        (logits - logits.max(), "apply the exponential and divide by the sum"),
+        (1 / (1 + np.exp(-logits)), "this is the sigmoid of each logit by itself"),
+        (_softmax(-logits), "the sign is wrong: the largest logit is the most probable"),
+        (_softmax(logits * np.log(2)), "this uses powers of 2 instead of the exponential"),
+        (_softmax(np.abs(logits)), "leave the sign of the logits alone"),
+        (np.eye(10)[logits.argmax()], "this names the largest only, so return probabilities"),
+        *[(np.round(right, d), "return the probabilities without rounding") for d in (2, 3, 4)],
+    ]  # fmt: skip
+    compare(
+        found, right, mistakes,
+        "each is exp(logit) divided by the sum of exp over all logits",
+        f"For the logits {PLAIN}", tolerance=1e-5,
+    )  # fmt: skip
+
+
+def _check_large(softmax: Callable) -> None:
+    """Logits for which the plain formula overflows, with the largest in each place."""
+    cases = [
+        (PLAIN + 1000, "logits around 1,000"),
+        (PLAIN - 1000, "logits around -1,000"),
+        *[
+            (np.roll(1000 * np.arange(10.0), n), "logits from 0 to 9,000")
+            for n in range(10)
+        ],
+        (np.roll(PLAIN + 1000 * (PLAIN > 1), 3), "logits of which some are near 1,000"),
+        (np.full(10, 3.0), "ten equal logits"),
+    ]
+    mistakes = [
+        (np.zeros(10), "all exponentials vanish, so subtract the largest logit first"),
+        (
+            np.full(10, 0.1),
+            "cutting off large logits makes them alike, so subtract instead",
+        ),
+    ]
+    for logits, case in cases:
+        logits = logits.astype(np.float32)
+        found = _probabilities(softmax, logits, case)
+        assert np.isfinite(found).all(), (
+            f"For {case} a result is {found[~np.isfinite(found)][0]}: "
+            f"{_why_not_finite(softmax)}."
         )
-        assert np.allclose(shifted, plain, atol=1e-4), (
-            f"Adding {shift:g} to all logits should change nothing, "
-            f"and turns {plain} into {shifted}."
+        compare(
+            found, _softmax(logits.astype(np.float64)), mistakes,
+            "the constant that you subtract from all logits should be the largest of them",
+            f"For {case}", tolerance=1e-3,
+        )  # fmt: skip
+
+
+def _why_not_finite(softmax: Callable) -> str:
+    """Tell one that subtracts nothing from one that subtracts the wrong number."""
+    with np.errstate(all="ignore"):
+        near = np.asarray(call(softmax, jnp.asarray(PLAIN + 1000)))
+    if np.isfinite(near).all():
+        return (
+            "the constant that you subtract is not the largest logit, "
+            "so an exponential still overflows or all of them vanish"
         )
-    far = probabilities(1000.0, -1000.0, 0.0)
-    assert np.allclose(far, [1, 0, 0]), (
-        f"Of the logits 1000, -1000 and 0 it should make 1, 0 and 0, and makes {far}: "
-        "which number do you subtract?"
+    return (
+        "an exponential overflows or all of them vanish, so subtract the largest logit "
+        "from all of them first"
     )
-    assert np.allclose(probabilities(*[3.0] * 10), 0.1), (
-        "Ten equal logits should make ten times 0.1."
-    )
-    praise("check_softmax")
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    positive = np.exp(logits - logits.max())
+    return positive / positive.sum()

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 6."""
+"""The check for the exercise of Chapter 6."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from mnist_code.exercises.praise import praise
+from mnist_code.exercises.feedback import call, checking, compare, kind, numbers
+
+CASES = [(5, 3), (3, 5), (4, 4), (1, 2)]  # images, means
+IN_STEP = (
+    "images and means cannot be mapped in step, since their numbers differ, "
+    "so map over one with None for the other, then over the other"
+)
 
 
 def check_pairwise(pairwise: Callable) -> None:
-    """Check a `pairwise(images, means)` of the reader's (chapter 6).
+    """Check the reader's `pairwise(images, means)` from Chapter 6.
 
     Raises:
-        AssertionError: it is still wrong; the message says where.
+        AssertionError: the answer is wrong; the message says what to look at.
 
     Example:
         >>> def pairwise(images, means):
@@ -22,62 +28,58 @@ def check_pairwise(pairwise: Callable) -> None:
         >>> check_pairwise(pairwise)
         Right: check_pairwise found nothing wrong.
     """
-    for m, k in [(5, 3), (3, 5), (4, 4), (1, 2)]:
-        image_key, mean_key = jax.random.split(jax.random.key(10 * m + k))
-        images = jax.random.uniform(image_key, (m, 784))
-        means = jax.random.uniform(mean_key, (k, 784))
-        case = f"For {m} images and {k} means"
-        try:
-            table = pairwise(images, means)
-        except (ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise AssertionError(
-                f"{case} it fails: {reason} Images and means differ in number, so they cannot "
-                "be mapped in step: map over one inside, with None for the other; then the other."
-            ) from error
-        assert table is not None, "It returns None: is there a `return`?"
-        assert isinstance(table, jax.Array | np.ndarray), (
-            f"It should return one array, and returns a {type(table).__name__}."
-        )
-        found = np.asarray(table)
-        difference = np.asarray(images)[:, None] - np.asarray(means)[None]
-        expected = (difference**2).sum(axis=-1)
-        _check_shape(found, (m, k), case)
-        _check_values(found, expected, difference, case)
-    praise("check_pairwise")
+    with checking("check_pairwise", pairwise):
+        for number_of_images, number_of_means in CASES:
+            _check_case(pairwise, number_of_images, number_of_means)
+
+
+def _check_case(pairwise: Callable, m: int, k: int) -> None:
+    image_key, mean_key = jax.random.split(jax.random.key(10 * m + k))
+    images = jax.random.uniform(image_key, (m, 784))
+    means = jax.random.uniform(mean_key, (k, 784))
+    case = f"{m} image{'s' * (m > 1)} and {k} means"
+    table = call(pairwise, images, means, case=f"for {case}", on_shapes=IN_STEP)
+    assert isinstance(table, jax.Array | np.ndarray), (
+        f"Your function should return one array with all distances, not {kind(table)}."
+    )
+    found = numbers(table)
+    _check_shape(found, (m, k), case)
+
+    x, y = (np.asarray(given, np.float64) for given in (images, means))
+    difference = x[:, None] - y[None]
+    right = (difference**2).sum(axis=-1)
+    absolute = np.abs(difference)
+    mistakes = [
+        (right.T, "the table is transposed, so give each image a row"),
+        (np.sqrt(right), "leave out the square root"),
+        (right / 784, "take the sum of the squares, not their mean"),
+        (right / 2, "leave out the factor of one half"),
+        (-right, "the sign is wrong"),
+        (absolute.sum(axis=-1), "square the differences instead of taking absolute values"),
+        (absolute.max(axis=-1), "sum the squares of all differences, not the largest only"),
+        (difference.sum(axis=-1), "square the differences before you sum them"),
+        (difference.sum(axis=-1) ** 2, "square the differences before you sum them"),
+        ((x**2).sum(-1)[:, None] - (y**2).sum(-1), "subtract first, and square the difference"),
+        (x @ y.T, "this is the inner product, so subtract, square and sum"),
+    ]  # fmt: skip
+    compare(
+        found, right, mistakes, "sum the squared differences of an image and a mean",
+        f"For {case}", tolerance=1e-3,
+    )  # fmt: skip
 
 
 def _check_shape(found: np.ndarray, shape: tuple[int, int], case: str) -> None:
-    problem = f"{case} it should return shape {shape}, and returns {found.shape}"
-    if found.shape == shape[::-1] != shape:
-        raise AssertionError(
-            f"{problem}: it is transposed. The outer vmap should map over the images."
-        )
-    assert found.ndim >= 2, (
-        f"{problem}: there should be a distance for every image with every mean. Map twice."
-    )
-    assert found.ndim <= 2, f"{problem}: sum over the pixels."
-    assert found.shape == shape, f"{problem}."
-
-
-def _check_values(
-    found: np.ndarray, expected: np.ndarray, difference: np.ndarray, case: str
-) -> None:
-    def is_close(other: np.ndarray) -> bool:
-        return other.shape == found.shape and np.allclose(found, other, rtol=1e-3)
-
-    mistakes = [
-        (expected.T, "The table is transposed: an image should have a row."),
-        (np.sqrt(expected), "Leave out the square root."),
-        (expected / difference.shape[-1], "Take the sum of the squares, not the mean."),
-        (np.abs(difference).sum(axis=-1), "Square the differences."),
-        (difference.sum(axis=-1), "Square the differences before you sum them."),
-    ]
-    for mistake, advice in mistakes:
-        assert is_close(expected) or not is_close(mistake), (
-            f"{case} the values are wrong. {advice}"
-        )
-    assert is_close(expected), (
-        f"{case} the values are wrong: entry [0, 0] should be {expected[0, 0]:.2f}, and is "
-        f"{found[0, 0]:.2f}."
-    )
+    problem = f"For {case} the table should have shape {shape}, not {found.shape}"
+    if found.shape == shape:
+        return
+    if found.shape == shape[::-1]:
+        why = "it is transposed, so let the outer vmap map over the images"
+    elif found.dtype.kind in "iu":
+        why = "return the distances, not the index of the nearest mean"
+    elif found.ndim < 2:
+        why = "every image should meet every mean, so map twice"
+    elif found.shape == (*shape, 784):
+        why = "sum over the pixels"
+    else:
+        why = "there should be a row for each image and a column for each mean"
+    raise AssertionError(f"{problem}: {why}.")

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 1."""
+"""The check for the exercise of Chapter 1."""
 
 from __future__ import annotations
 
@@ -6,50 +6,88 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mnist_code.exercises.praise import praise
+from mnist_code.exercises.feedback import call, check_shape, checking, numbers
+
+CASES = [(6, 10), (3, 10), (1, 10), (4, 3)]  # images, classes
 
 
 def check_second_choice(second_choice: Callable) -> None:
-    """Check a `second_choice(logits)` of the reader's (chapter 1).
+    """Check the reader's `second_choice(logits)` from Chapter 1.
 
     Raises:
-        AssertionError: it is still wrong; the message says where.
+        AssertionError: the answer is wrong; the message says what to look at.
 
     Example:
         >>> check_second_choice(lambda logits: np.argsort(logits, axis=-1)[:, -2])
         Right: check_second_choice found nothing wrong.
     """
-    logits = np.random.default_rng(1).normal(size=(6, 10)).astype(np.float32)
+    with checking("check_second_choice", second_choice):
+        for images, classes in CASES:
+            _check_case(second_choice, images, classes)
+
+
+def _check_case(second_choice: Callable, images: int, classes: int) -> None:
+    case = f"for {images} row{'s' * (images > 1)} of {classes} logits"
+    logits = np.random.default_rng(1).normal(size=(images, classes)).astype(np.float32)
     logits[0] -= 20  # a row without a positive score
-    logits.flags.writeable = False
+    logits[-1] += 20  # and one without a negative score
+    given = logits.copy()
+    result = call(second_choice, given, case=case)
+    assert np.array_equal(given, logits), (
+        "Your function changes the logits that it received, which the caller still needs: "
+        "work on a copy."
+    )
+    found = numbers(result)
+    case = case.capitalize()
+    advice = f"it names one digit for each of the {images} images"
+    if found.shape == (classes,):
+        advice = "compare the classes of each image, axis=-1, not the images"
+    elif found.shape == (images, 2):
+        advice = "return the second choice only, without the first"
+    elif found.shape == logits.shape:
+        advice = "pick the second choice from each row"
+    check_shape(found, (images,), f"{case} the answer", advice)
     ranks = np.argsort(logits, axis=-1)
-    try:
-        result = second_choice(logits)
-    except ValueError as error:
-        if "read-only" in str(error):
-            raise AssertionError(
-                "It writes into the logits it was given; work on a copy."
-            ) from error
-        raise
-    assert result is not None, "It returns None: is there a `return`?"
-    result = np.asarray(result)
-    assert result.shape == (6,), (
-        "For 6 rows of logits it should return 6 digits, shape (6,), "
-        f"and returns shape {result.shape}."
+    right = ranks[:, -2]
+    if np.array_equal(found, right) and found.dtype.kind in "iu":
+        return
+    rows = np.arange(images)
+    unflattened = np.argsort(logits, axis=None)
+    mistakes = [
+        (ranks[:, -1], "these are the first choices, the digits with the highest scores"),
+        (ranks[:, 0], "these are the last choices, the digits with the lowest scores"),
+        (ranks[:, 1], "these have the second lowest scores, so look at the other end of the order"),
+        (ranks[:, -3], "these are the third choices, so count from the end: -1, then -2"),
+        (logits[rows, right], "these are the scores, so return the digits that have them"),
+        (logits[rows, ranks[:, -1]], "these are scores, and the highest ones"),
+        (np.argsort(ranks)[:, -2], "these are ranks, so argsort once, not twice"),
+        (np.full(images, right[0]), "each row has a second choice of its own"),
+        (right + 1, "digits count from 0"),
+        (unflattened[-images:], "compare the classes of each image, with axis=-1"),
+        *_masked(logits, ranks),
+    ]  # fmt: skip
+    why = next((clause for value, clause in mistakes if np.allclose(found, value)), "")
+    row = int(np.argmax(found != right))
+    if not why and found.dtype.kind not in "iu":
+        why = f"a digit is a whole number, but these are {found.dtype}"
+    raise AssertionError(
+        f"{case}, the second choice for {logits[row].round(1).tolist()} should be {right[row]}, "
+        f"not {found[row]:.4g}: {why or 'it is the digit with the second highest score'}."
     )
-    assert np.issubdtype(result.dtype, np.integer), (
-        "It should return digits, which are integers. These look like scores: "
-        f"{result.dtype}."
+
+
+def _masked(logits: np.ndarray, ranks: np.ndarray) -> list[tuple[np.ndarray, str]]:
+    """What comes of hiding the highest score badly."""
+    rows, first = np.arange(len(logits)), ranks[:, -1]
+    zeroed, lowered, removed = logits.copy(), logits.copy(), []
+    zeroed[rows, first] = 0
+    lowered[rows, first] = -1
+    removed = np.array(
+        [np.delete(row, n).argmax() for row, n in zip(logits, first, strict=True)]
     )
-    assert not np.array_equal(result, ranks[:, -1]), (
-        "These are the first choices: the digits with the highest scores."
-    )
-    assert not np.array_equal(result, ranks[:, 1]), (
-        "These have the second *lowest* scores: look at the other end of the order."
-    )
-    wrong = np.flatnonzero(result != ranks[:, -2])
-    assert len(wrong) == 0, (
-        f"For the logits {logits[wrong[0]].round(1).tolist()} the second choice is "
-        f"{ranks[wrong[0], -2]}, not {result[wrong[0]]}."
-    )
-    praise("check_second_choice")
+    hidden = "may still be the highest score, so replace the first by -inf"
+    return [
+        (zeroed.argmax(axis=-1), f"0 {hidden}"),
+        (lowered.argmax(axis=-1), f"-1 {hidden}"),
+        (removed, "removing a score moves the later digits one place to the left"),
+    ]

@@ -1,4 +1,4 @@
-"""Checks for the exercises of chapter 14."""
+"""The check for the exercise of Chapter 14."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from mnist_code.exercises.praise import praise
+from mnist_code.exercises.feedback import call, checking, numbers, unpack
 
 CASES = [(32, 8), (30, 8), (3, 8), (32, 3), (7, 1), (1, 1)]  # images, devices
 
 
 def check_shares(shares: Callable[..., Any]) -> None:
-    """Check a `shares(size, devices)` of the reader's (chapter 14).
+    """Check the reader's `shares(size, devices)`, a batch dealt out to devices, from Chapter 14.
 
     Raises:
-        AssertionError: it is still wrong; the message says where.
+        AssertionError: the answer is wrong; the message says what to look at.
 
     Example:
         >>> def shares(size, devices):
@@ -27,44 +27,74 @@ def check_shares(shares: Callable[..., Any]) -> None:
         >>> check_shares(shares)
         Right: check_shares found nothing wrong.
     """
-    for size, devices in CASES:
-        _check_case(shares, size, devices)
-    praise("check_shares")
+    with checking("check_shares", shares):
+        for size, devices in CASES:
+            _check_case(shares, size, devices)
 
 
 def _check_case(shares: Callable[..., Any], size: int, devices: int) -> None:
-    case = f"For {size} images on {devices} devices, "
-    found = shares(size, devices)
-    assert found is not None, "It returns None: is there a `return`?"
-    two = isinstance(found, tuple | list) and len(found) == 2
-    assert two, "It should return two things: rows and mask."
-    rows, mask = (np.asarray(value) for value in found)
-    least = -(-size // devices)
-    for name, array in (("rows", rows), ("mask", mask)):
-        by_device = array.ndim == 2 and len(array) == devices
-        assert by_device, (
-            f"{case}the {name} should have one row for each device, shape "
-            f"({devices}, {least}), not {array.shape}."
-        )
-        assert array.shape[1] == least, (
-            f"{case}each device should get {least} places, as few as will do, "
-            f"not {array.shape[1]}."
-        )
-    assert mask.dtype == bool, (
-        f"{case}the mask should hold True and False, not {mask.dtype}."
+    case = (
+        f"for {size} image{'s' * (size > 1)} on {devices} device{'s' * (devices > 1)}"
     )
-    assert mask.sum() == size, (
-        f"{case}the mask should mark {size} places as real, and marks {int(mask.sum())}."
+    rows, mask = unpack(call(shares, size, devices, case=case), "rows", "mask")
+    rows, mask = numbers(rows, f"{case} the rows"), numbers(mask, f"{case} the mask")
+    case = case.capitalize()
+    places = -(-size // devices)
+    for name, array in (("rows", rows), ("mask", mask)):
+        _check_places(array, devices, places, f"{case}, the {name}")
+    assert not (rows.dtype == bool and mask.dtype.kind in "iu"), (
+        f"{case}, the mask comes first: return the rows and then the mask."
+    )
+    assert mask.dtype == bool, (
+        f"{case}, the mask should hold True and False, not {mask.dtype}: "
+        "a comparison makes such an array."
     )
     assert rows.dtype.kind in "iu", (
-        f"{case}the rows should be whole numbers, not {rows.dtype}."
+        f"{case}, the rows should be whole numbers, not {rows.dtype}, since they are indices."
     )
-    real = sorted(rows[mask].tolist())
-    assert real == list(range(size)), (
-        f"{case}the marked places should hold each image from 0 to {size - 1} once."
+    marked = int(mask.sum())
+    if marked != size:
+        if marked == mask.size:
+            why = "the padding should be False"
+        elif marked == mask.size - size:
+            why = "True should stand for a real image and False for padding"
+        else:
+            why = "every image should have one place"
+        raise AssertionError(
+            f"{case}, the mask should mark {size} of the {mask.size} places as real, "
+            f"but marks {marked}: {why}."
+        )
+    real = np.sort(rows[mask])
+    if not np.array_equal(real, np.arange(size)):
+        why = (
+            "count from 0"
+            if np.array_equal(real, np.arange(1, size + 1))
+            else "some are missing, or come twice, or the mask marks other places"
+        )
+        raise AssertionError(
+            f"{case}, the places marked as real should hold each image from 0 to {size - 1} "
+            f"once: {why}."
+        )
+    outside = rows[(rows < 0) | (rows >= size)]
+    assert not outside.size, (
+        f"{case}, a place for padding holds {outside[0]}, which is the number of no image: "
+        "use 0, for example, since JAX reads another image there without an error."
     )
-    in_range = ((rows >= 0) & (rows < size)).all()
-    assert in_range, (
-        f"{case}padding, too, must be the number of an image: an index that is out of "
-        "range would raise an error, or read another image without a word."
+
+
+def _check_places(array: np.ndarray, devices: int, places: int, what: str) -> None:
+    if array.shape == (devices, places):
+        return
+    if array.shape == (places, devices):
+        why = "it is transposed, so give each device a row"
+    elif array.ndim != 2:
+        why = "give each device a row"
+    elif len(array) != devices:
+        why = "there should be a row for each device"
+    elif array.shape[1] < places:
+        why = "round the number of places up, so that every image has one"
+    else:
+        why = "use no more places than necessary"
+    raise AssertionError(
+        f"{what} should have shape ({devices}, {places}), not {array.shape}: {why}."
     )
