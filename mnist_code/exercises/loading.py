@@ -105,7 +105,7 @@ def _check_pass(batches: Callable, examples: int, size: int) -> None:
     labels = np.concatenate([labels for _, labels in made])
     numbers = images[:, 0]
     assert (
-        np.isin(numbers, np.arange(examples)).all() and (images.T == numbers).all()
+        np.isin(numbers, np.arange(examples)).all() and (numbers == images.T).all()
     ), (
         "The images of the batches are not the images that your function received: "
         "return them as they are."
