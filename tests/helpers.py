@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from mnist_code.model import init_network_params
 
@@ -81,3 +82,16 @@ def largest_difference(tree, other):
     """The largest absolute difference between two trees."""
     pairs = zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True)
     return max(np.abs(np.asarray(a) - np.asarray(b)).max() for a, b in pairs)
+
+
+def assert_refused(check, answer, words):
+    """A check says what is wrong with an answer, in words that include these."""
+    with pytest.raises(AssertionError) as caught:
+        check(answer)
+    assert words in str(caught.value)
+
+
+def assert_praised(check, answer, capsys):
+    """A check finds nothing wrong with an answer, and says so."""
+    check(answer)
+    assert capsys.readouterr().out == f"Right: {check.__name__} found nothing wrong.\n"

@@ -8,7 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mnist_code.exercises.feedback import call, check_shape, checking, compare, numbers
+from mnist_code.exercises.feedback import (
+    call,
+    check_shape,
+    checking,
+    compare,
+    kind,
+    numbers,
+)
 
 LABELS = np.array([3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8], np.int32)
 
@@ -160,11 +167,16 @@ def _log_sums(logits: np.ndarray) -> np.ndarray:
 
 def _check_gradient(loss: Callable) -> None:
     labels = jnp.asarray(LABELS[:7])
+    value = loss(jnp.asarray(_logits(7)), labels)
+    assert isinstance(value, jax.Array), (
+        f"The value is right, but it is {kind(value)}, which jax.grad cannot follow: "
+        "compute with jax.numpy, and return its array without float(...)."
+    )
     for factor, case in ((1, "moderate logits"), (1000, "logits of thousands")):
         logits = factor * jnp.asarray(_logits(7))
         gradient = call(
-            lambda logits: jax.grad(_unwrapped(loss))(logits, labels), logits,
-            name="jax.grad of your function", case=f"for {case}",
+            lambda logits: jax.grad(loss)(logits, labels), logits,  # noqa: B023
+            case=f"under jax.grad, for {case}",
         )  # fmt: skip
         assert jnp.isfinite(gradient).all(), (
             f"For {case} the loss is right, but its gradient is not finite: "
@@ -175,16 +187,3 @@ def _check_gradient(loss: Callable) -> None:
             f"For {case} the loss is right, but its gradient is not the softmax minus one-hot, "
             "divided by the batch size: is a part rounded or cut off from the gradient?"
         )
-
-
-def _unwrapped(loss: Callable) -> Callable:
-    """The loss, refused where it turns its result into a Python number."""
-
-    def of_logits(logits, labels):
-        value = loss(logits, labels)
-        assert isinstance(value, jax.Array), (
-            "the loss should stay a JAX array of shape () for jax.grad, without float(...) or NumPy"
-        )
-        return value
-
-    return of_logits

@@ -13,9 +13,7 @@ from mnist_code.exercises.feedback import call, check_shape, checking, numbers
 
 REACH = 2  # pixels, up or down, left or right
 KEYS = 2500  # a hundred for each of the 25 moves
-CUT_OFF = (
-    70  # of chi-squared with 24 degrees of freedom: one in half a million is beyond
-)
+CUT_OFF = 70  # of chi-squared with 24 degrees of freedom: beyond it once in half a million
 
 
 def check_shift(shift: Callable[[Any, Any], Any]) -> None:
@@ -32,9 +30,8 @@ def check_shift(shift: Callable[[Any, Any], Any]) -> None:
         Right: check_shift found nothing wrong.
     """
     with checking("check_shift", shift):
-        image = jnp.arange(1.0, 785.0).reshape(
-            28, 28
-        )  # all pixels differ, and none is black
+        # All pixels differ, and none is black.
+        image = jnp.arange(1.0, 785.0).reshape(28, 28)
         keys = jax.random.split(jax.random.key(0), KEYS)
         for key in keys[:3]:
             moved = numbers(call(shift, key, image))
@@ -77,10 +74,9 @@ def _why_no_move(pictures: np.ndarray, image: np.ndarray) -> str:
                     "What leaves the image on one side comes back on the other: "
                     "pad with black before you roll or slice."
                 )
-            shown = np.roll(np.ones_like(image), 0)
-            shown = np.pad(shown, REACH)[
+            shown = np.pad(np.ones((28, 28), bool), REACH)[
                 REACH - down : REACH - down + 28, REACH - right : REACH - right + 28
-            ].astype(bool)
+            ]
             moved = np.roll(image, (down, right), (0, 1))
             if (picture == moved)[shown].all():
                 return (

@@ -71,8 +71,9 @@ def _check_steps(update: Callable) -> None:
         )
         _check_form(after)
         case = f"After {seen} value{'s' * (seen > 1)}"
-        assert int(after["count"]) == seen, (
-            f"{case} the count should be {seen}, not {int(after['count'])}: "
+        counted = float(after["count"])
+        assert counted == seen, (
+            f"{case} the count should be {seen}, not {counted:g}: "
             "each call adds 1 to the count of the state it receives."
         )
         before, total = float(state["mean"]), values[:seen].sum()
