@@ -143,7 +143,7 @@ class Config:
 
     @property
     def is_classic(self) -> bool:
-        """Whether this is the program of Part I: plain gradient descent, written by hand."""
+        """True for the program of Part I, plain gradient descent written by hand."""
         settings = (self.optimizer, self.schedule, self.initialization)
         extras = self.label_smoothing + self.distortion
         return settings == ("sgd", "decay", "normal") and extras == 0

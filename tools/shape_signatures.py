@@ -6,6 +6,7 @@ Autodoc evaluates them, and would show `Float[jaxlib._jax.Array, 'batch 784']`.
 import importlib
 import inspect
 import re
+import sys
 from typing import Any
 
 from docutils import nodes  # type: ignore[import-untyped]
@@ -76,7 +77,11 @@ def on_missing(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
     if len(found := [o for k, o in objects.items() if k.endswith(f".{name}")]) == 1:
         page, place = found[0].docname, found[0].node_id
         return make_refnode(app.builder, node["refdoc"], page, place, content)
-    known = hasattr(importlib.import_module(module), name.split(".")[0])
+    importlib.import_module(module)
+    parts = [
+        part for key, part in sys.modules.items() if f"{key}.".startswith(f"{module}.")
+    ]
+    known = any(hasattr(part, name.split(".")[0]) for part in parts)
     return content if known else None
 
 

@@ -175,7 +175,7 @@ def _check_gradient(loss: Callable) -> None:
     for factor, case in ((1, "moderate logits"), (1000, "logits of thousands")):
         logits = factor * jnp.asarray(_logits(7))
         gradient = call(
-            lambda logits: jax.grad(loss)(logits, labels), logits,  # noqa: B023
+            lambda logits: jax.grad(loss)(logits, labels), logits,
             case=f"under jax.grad, for {case}",
         )  # fmt: skip
         assert jnp.isfinite(gradient).all(), (

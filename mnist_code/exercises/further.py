@@ -13,7 +13,9 @@ from mnist_code.exercises.feedback import call, check_shape, checking, numbers
 
 REACH = 2  # pixels, up or down, left or right
 KEYS = 2500  # a hundred for each of the 25 moves
-CUT_OFF = 70  # of chi-squared with 24 degrees of freedom: beyond it once in half a million
+CUT_OFF = (
+    70  # of chi-squared with 24 degrees of freedom: beyond it once in half a million
+)
 
 
 def check_shift(shift: Callable[[Any, Any], Any]) -> None:
