@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import os
 import sys
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from mnist_code import __version__, data, processes
 from mnist_code.checkpoint import Checkpoints
 from mnist_code.config import EXPORT_FILES, Config
+from mnist_code.console import checked_output
 from mnist_code.errors import (
     INTERRUPTED,
     ConfigError,
@@ -50,57 +50,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     parser = _parser()
-    options = parser.parse_args(arguments)
-    output = _Output(sys.stdout)
     try:
-        with contextlib.redirect_stdout(output):
-            status = options.run(options)
-            output.flush()
-        return status
-    except ConfigError as error:
-        parser.error(str(error))
+        with checked_output():
+            options = parser.parse_args(arguments)
+            try:
+                return options.run(options)
+            except ConfigError as error:
+                parser.error(str(error))
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        if error is not output.error:
-            where = f" ({error.filename})" if error.filename else ""
-            print(f"error: The system says: {reason(error)}{where}.", file=sys.stderr)
-            return 1
-        # Python flushes standard output once more as it exits; that must not fail as well.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # `head` has read enough
-            print(f"error: Cannot print: {reason(error)}.", file=sys.stderr)
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: The system says: {reason(error)}{where}.", file=sys.stderr)
         return 1
-
-
-class _Output:
-    """Standard output that remembers its own error, to tell it apart from that of a file."""
-
-    def __init__(self, stream):
-        self._stream = stream
-        self.error: OSError | None = None
-
-    def __getattr__(self, name):
-        return getattr(self._stream, name)
-
-    def write(self, text):
-        with self._remembering():
-            return self._stream.write(text)
-
-    def flush(self):
-        with self._remembering():
-            self._stream.flush()
-
-    @contextlib.contextmanager
-    def _remembering(self):
-        try:
-            yield
-        except OSError as error:
-            self.error = error
-            raise
 
 
 def _parser() -> argparse.ArgumentParser:

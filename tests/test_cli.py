@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import signal
 import socket
@@ -483,6 +484,46 @@ def test_output_that_cannot_be_printed_is_told(python):
         )  # fmt: skip
     assert result.returncode == 1
     assert one_sentence(result.stderr).startswith("error: Cannot print: no space left")
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "ascii"])
+def test_a_console_without_unicode_is_printed_to(encoding, python, params_file):
+    """A UnicodeEncodeError at the first dash or dot that the console lacks."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for command in (
+        ["train", "--epochs", "1", "--evaluate", "end"],
+        ["evaluate", "--params", str(params_file)],
+        ["predict", "--params", str(params_file), "sieben–.png"],
+        ["train", "--help"],
+    ):
+        result = python(
+            "-m", "mnist_code", *command, env=environment, encoding=encoding
+        )
+        assert result.returncode == (command[0] == "predict")
+        assert "Traceback" not in result.stderr
+        assert "\\u" not in result.stdout + result.stderr
+    assert "training       -  test" in python(
+        "-m", "mnist_code", *["train", "--epochs", "1", "--evaluate", "end"],
+        env=environment, encoding=encoding,
+    ).stdout  # fmt: skip
+
+
+def test_a_character_without_a_plain_form_is_escaped():
+    """A file name in another script that ends the program."""
+    assert "× 数 –".encode("ascii", "mnist_code.plain") == b"x \\u6570 -"
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "2>&-"])
+def test_closed_output_is_told(closed, params_file, picture):
+    """An AttributeError of None, or an answer that goes nowhere."""
+    command = f"{sys.executable} -m mnist_code predict --params {params_file} {picture}"
+    result = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], capture_output=True, text=True
+    )
+    assert result.returncode == (">&-" in closed.split())
+    assert "Traceback" not in result.stderr
+    if closed == ">&-":
+        assert "standard output is closed" in one_sentence(result.stderr)
 
 
 def test_learning_nothing_is_told(capsys):
