@@ -308,8 +308,14 @@ def _epoch_line(result: EpochResult) -> str:
     )
 
 
+def _load(path: Path) -> Params:
+    """Read the parameters, once JAX is known to work."""
+    processes.check_backend()
+    return load_params(path)
+
+
 def _evaluate(options: argparse.Namespace) -> int:
-    params = load_params(options.params)
+    params = _load(options.params)
     dataset = data.load(options.dataset)
     images = jnp.asarray(data.as_vectors(dataset.test_images))
     counts = np.asarray(
@@ -326,7 +332,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    params: Params = load_params(options.params)
+    params = _load(options.params)
     status = 0
     for path in options.images:
         try:
@@ -344,7 +350,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from mnist_code.export import export, size_of
 
-    path = export(load_params(options.params), options.format, options.out)
+    path = export(_load(options.params), options.format, options.out)
     print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
     return 0
 
@@ -352,5 +358,5 @@ def _export(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from mnist_code.serve import serve
 
-    serve(load_params(options.params), options.host, options.port, options.read_seconds)
+    serve(_load(options.params), options.host, options.port, options.read_seconds)
     return 0

@@ -25,7 +25,7 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("mnist_code.plain", _plain)
 
 
-class Output:
+class _Output:
     """Standard output that remembers its own error, to tell it apart from that of a file."""
 
     def __init__(self, stream):
@@ -70,7 +70,7 @@ def checked_output() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="mnist_code.plain")
-    output = Output(sys.stdout)
+    output = _Output(sys.stdout)
     try:
         with contextlib.redirect_stdout(output):
             yield
