@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
-from mnist_code.checkpoint import Checkpoints
+from mnist_code.checkpoint import Checkpoints, lock
 from mnist_code.config import EXPORT_FILES, Config
 from mnist_code.console import checked_output
 from mnist_code.errors import (
@@ -200,8 +202,14 @@ def _train(options: argparse.Namespace) -> int:
     )
     dataset = data.load(options.dataset)
     config = _configure(options, dataset.name)
-    # Of several processes, all compute; only the first reads and writes.
-    recorder = _recorder(options, config, dataset.name)
+    with _recorder(options, config, dataset.name) as recorder:
+        return _run(dataset, config, recorder, mesh)
+
+
+def _run(
+    dataset: data.Dataset, config: Config, recorder: Recorder | None, mesh: Mesh | None
+) -> int:
+    """Train from the newest checkpoint, or from the start, to the end or to Ctrl-C."""
     state: State | None = None
     start_epoch = 0
     if recorder is not None:
@@ -234,11 +242,11 @@ def _train(options: argparse.Namespace) -> int:
         return status
     final = state if result is None else result.state
     assert final is not None  # a run has at least one epoch, now or in a checkpoint
-    params = final.params
     if recorder is None:
-        print(f"Done. SHA-256 of these parameters as a file: {fingerprint(params)}")
+        checksum = fingerprint(final.params)
+        print(f"Done. SHA-256 of these parameters as a file: {checksum}")
     else:
-        _report_end(recorder, params, dataset)
+        _report_end(recorder, final.params, dataset)
     return 0
 
 
@@ -249,33 +257,54 @@ def _configure(options: argparse.Namespace, dataset: str) -> Config:
     return dataclasses.replace(recipe_for(options.recipe, dataset), **given)
 
 
+@contextlib.contextmanager
 def _recorder(
     options: argparse.Namespace, config: Config, dataset: str
-) -> Recorder | None:
-    """The run's files, which only the first of several processes touches."""
-    if processes.process_number() != 0:
-        return None
+) -> Iterator[Recorder | None]:
+    """The run's files, which only the first of several processes reads and writes."""
     folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
-    checkpoints = Checkpoints(folder, config, dataset) if folder else None
-    if checkpoints is not None and checkpoints.epochs() and not options.resume:
-        raise ConfigError(
-            f"checkpoints: {folder} already holds some; add --resume to continue from them, "
-            "or name another folder"
-        )
-    return Recorder(options.out, options.metrics, checkpoints)
+    if processes.process_number() != 0:
+        yield None
+    elif folder is None:
+        yield Recorder(options.out, options.metrics)
+    else:
+        with lock(folder):
+            checkpoints = Checkpoints(folder, config, dataset)
+            found = bool(checkpoints.epochs())
+            if found and not options.resume:
+                raise ConfigError(
+                    f"checkpoints: {folder} already holds some; add --resume to continue "
+                    "from them, or name another folder"
+                )
+            if options.resume and not found:
+                if options.out.exists():
+                    raise ConfigError(
+                        f"resume: there are no checkpoints in {folder} to resume from, and "
+                        f"{options.out} would be replaced. Only a run with --checkpoints or "
+                        "--resume keeps checkpoints. To start over, leave out --resume, or "
+                        "name another --out"
+                    )
+                print(f"No checkpoints in {folder} yet: starting with epoch 0")
+            yield Recorder(options.out, options.metrics, checkpoints)
 
 
 def _report_stop(stop: BaseException, recorder: Recorder | None) -> int:
-    """Say why training stopped early, and what was saved."""
+    """Say why training stopped early, what was saved, and how to go on."""
     interrupted = isinstance(stop, KeyboardInterrupt)
-    print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
-    if recorder is not None and recorder.saved_epoch is not None:
-        print(
-            f"{recorder.params} holds the parameters of epoch {recorder.saved_epoch}.",
-            file=sys.stderr,
-        )
+    lines = ["interrupted" if interrupted else f"error: {stop}"]
+    if recorder is not None and recorder.saved_epoch is None:
+        lines.append("No epoch was completed; nothing was saved.")
     elif recorder is not None:
-        print("No epoch was completed; nothing was saved.", file=sys.stderr)
+        lines.append(
+            f"{recorder.params} holds the parameters of epoch {recorder.saved_epoch}."
+        )
+        if interrupted and recorder.checkpoints is not None:
+            lines.append("The same command with --resume continues from there.")
+        elif interrupted:
+            lines.append(
+                "To be able to resume a run, start it with --checkpoints FOLDER."
+            )
+    print("\n".join(lines), file=sys.stderr)
     return INTERRUPTED if interrupted else 1
 
 

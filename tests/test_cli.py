@@ -400,7 +400,8 @@ def test_ctrl_c_keeps_the_last_whole_epoch(start, dataset, tmp_path):
     out, error = process.stdout.read(), process.stderr.read()
     assert process.wait() == 130
     (told,) = re.fullmatch(
-        r"interrupted\nparams.safetensors holds the parameters of epoch (\d+)\.\n",
+        r"interrupted\nparams.safetensors holds the parameters of epoch (\d+)\.\n"
+        r"To be able to resume a run, start it with --checkpoints FOLDER\.\n",
         error,
     ).groups()
     reported = [2, *map(int, re.findall(r"^epoch +(\d+)", out, re.MULTILINE))]
@@ -426,6 +427,59 @@ def test_ctrl_c_before_any_epoch(start, imported, tmp_path):
     assert "Traceback" not in process.stderr.read()
     assert process.wait() == 130
     assert list(tmp_path.iterdir()) == []
+
+
+ENDING = """
+import atexit, os, runpy, signal
+from mnist_code import cli
+def main():
+    print("saved", flush=False)
+    {how}
+cli.main = main
+atexit.register(lambda: print("Python is shutting down"))
+runpy.run_module("mnist_code", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "raise KeyboardInterrupt",
+        "return 130",
+        "signal.raise_signal(2)",
+        "try: signal.raise_signal(2)\n    finally: print('once'); signal.raise_signal(2)",
+    ],
+)
+def test_after_ctrl_c_python_does_not_shut_down(how, python):
+    """JAX's threads, compiling still, crash in a shutdown; a second Ctrl-C is a traceback there."""
+    result = python("-c", ENDING.format(how=how))
+    assert (result.returncode, result.stderr) == (130, "")
+    assert result.stdout == ("" if "once" in how else "saved\n")
+
+
+def test_ctrl_c_in_a_shutdown_is_silent(python):
+    """A traceback of JAX's clear_all_caches after the last line."""
+    ending = ENDING.format(how="return 1").replace(
+        'lambda: print("Python is shutting down")', "os.kill, os.getpid(), 2"
+    )
+    result = python("-c", ending)
+    assert (result.returncode, result.stderr) == (130, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["classic", "fast"])
+def test_ctrl_c_before_the_first_epoch_ends(recipe, start):
+    """A segmentation fault, in one try of four, or a traceback after the second of two."""
+    for attempt in range(6):
+        process = start("-m", "mnist_code", "train", "--recipe", recipe)
+        assert line_with("Data: ", process.stdout)
+        time.sleep(0.1 * attempt)
+        process.send_signal(signal.SIGINT)
+        if attempt % 2:
+            time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+        assert (process.wait(), "Traceback" in error) == (130, False)
 
 
 def test_ctrl_c_while_saving_tells_the_epoch_in_the_file(capsys, dataset, monkeypatch):
