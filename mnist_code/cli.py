@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ from mnist_code.training import EpochResult, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
 DEFAULT_CHECKPOINTS = Path("checkpoints")
+LARGEST_PIPED = 2**27  # bytes of a picture from a pipe: more than any camera's
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,7 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="say which digit a picture shows")
     predict.set_defaults(run=_predict)
     predict.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG"
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a PNG or JPEG; - reads standard input",
     )
 
     export = commands.add_parser(
@@ -363,17 +368,35 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     params = _load(options.params)
     status = 0
-    for path in options.images:
+    for name in options.images:
         try:
-            image = read_image(path)
+            image = read_image(_picture(name))
         except ImageError as error:  # the others can still be read
             print(f"error: {error}", file=sys.stderr)
             status = 1
             continue
         logits = batched_predict(params, jnp.asarray(data.as_vectors(image[None])))[0]
         label = int(jnp.argmax(logits))
-        print(f"{path}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
+        print(f"{name}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
     return status
+
+
+def _picture(name: str) -> str | bytes:
+    """What `read_image` reads: a path, or what a pipe delivers, which can be read only once."""
+    if re.match(r"[a-z]+://", name):
+        raise ImageError(
+            f"Cannot read {name}: it is an address on the web. Download the picture, and "
+            "give its name."
+        )
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(LARGEST_PIPED) if sys.stdin else b""
+        if Path(name).exists() and not (Path(name).is_file() or Path(name).is_dir()):
+            with open(name, "rb") as pipe:
+                return pipe.read(LARGEST_PIPED)
+    except OSError as error:
+        raise ImageError(f"Cannot read {name}: {reason(error)}.") from None
+    return name
 
 
 def _export(options: argparse.Namespace) -> int:
