@@ -62,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 return options.run(options)
             except ConfigError as error:
-                options.parser.config_error(error)
+                command: Parser = options.parser
+                command.config_error(error)
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -349,9 +349,11 @@ def test_more_devices_than_a_batch_has_images_are_not_used(capsys, monkeypatch):
 
 def test_more_devices_than_cores_are_told(capsys, monkeypatch):
     """A run that is slower for all the devices it was given, and no hint why."""
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    cli.processes.choose_mesh(2)
+    assert jax.device_count() == 8  # from here on it stays so
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    cli.processes.choose_mesh(8)
     assert capsys.readouterr().err == ""
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     cli.processes.choose_mesh(8)
     assert "8 devices share the 2 cores" in capsys.readouterr().err
 
