@@ -159,7 +159,7 @@ def test_the_command_trains_on_many_devices(capsys, tmp_path):
         (["--coordinator=localhost:1", "--processes=2"], "needs --processes and"),
         (
             ["--coordinator=localhost:1", "--processes=2", "--process-id=2"],
-            "process_id must be from 0 to 1, not 2",
+            "--process-id must be from 0 to 1, not 2",
         ),
     ],
 )
