@@ -41,7 +41,7 @@ def check_loss(loss: Callable) -> None:
 
 
 def _logits(batch: int) -> np.ndarray:
-    return np.asarray(3 * jax.random.normal(jax.random.key(6), (batch, 10)))
+    return np.asarray(3 * jax.random.normal(jax.random.key(5), (batch, 10)))
 
 
 def _value(
@@ -124,6 +124,10 @@ def _mistakes(
         (-of_label.mean(), "take the logarithm of the probability"),
         (1 - of_label.mean(), "take the logarithm of the probability"),
         (-np.log(of_label.mean()), "take the logarithms first and their mean afterwards"),
+        *[
+            (-np.log(of_label + small).mean(), "add nothing to the probabilities")
+            for small in (0.1, 0.01, 1e-3, 1e-4, 1e-5)
+        ],
         (np.exp(right), "this is the exponential of the loss"),
         (right / np.log(2), "this is the logarithm to base 2, so use the natural one, jnp.log"),
         (right / np.log(10), "this is the logarithm to base 10, so use the natural one, jnp.log"),
@@ -142,7 +146,7 @@ def _check_large(loss: Callable) -> None:
     )
     assert abs(right) < 1e-4, (
         f"Where the label's logit is the largest by 1,000, the loss should be 0, not {right:.4g}: "
-        "is something added to the probabilities?"
+        "add nothing to the probabilities, and cut nothing off."
     )
     wrong = _value(loss, far, np.arange(4) + 1, "logits of 1,000")
     assert abs(wrong - 1000) < 1, (

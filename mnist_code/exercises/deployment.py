@@ -99,6 +99,8 @@ def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) ->
             why = "round to the nearest integer before you convert to int8, which cuts off"
         elif np.abs(integers - np.floor(exact)).max() < 0.01:
             why = "round to the nearest integer instead of down"
+        elif np.abs(integers - np.ceil(exact)).max() < 0.01:
+            why = "round to the nearest integer instead of up"
         else:
             why = "divide by the row's step and round to the nearest integer"
         raise AssertionError(

@@ -114,7 +114,7 @@ def _reason(error: Exception, on_shapes: str) -> str:
         return "an exponential overflows, so subtract the largest number first"
     if "immutable" in text:
         return "a JAX array cannot be changed in place, so use x.at[...].set(...) or a NumPy copy"
-    if "static start/stop/step" in text:
+    if "static" in text and "slice" in text.lower():
         return (
             "the bounds of a slice depend on a traced value, so use jax.lax.dynamic_slice, "
             "which takes such a start"

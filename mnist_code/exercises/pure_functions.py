@@ -80,8 +80,8 @@ def _check_steps(update: Callable) -> None:
         mistakes = [
             (total, "this is the sum, so divide it by the count"),
             (float(x), "this is the last value, so let the mean move only part of the way"),
-            ((before + float(x)) / 2, "divide by the count instead of 2"),
-            (before + (float(x) - before) / (seen + 1), "divide by the count with the new value"),
+            ((before + float(x)) / 2, f"divide by the count with the new value, {seen}, instead of 2"),
+            (before + (float(x) - before) / (seen + 1), f"divide by the count with the new value, {seen}"),
             (before + float(x) / seen, "add (x - mean) / count, not x / count"),
             (before - (float(x) - before) / seen, "the mean should move toward the value"),
             ((before + float(x)) / seen, "multiply the old mean by the old count first"),
