@@ -94,7 +94,9 @@ def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) ->
     if error.max() > 0.501:
         if np.abs(exact).max() > 127.5:
             row = int(np.abs(exact).max(axis=1).argmax())
-            why = "its step is too small for its largest weight, so go by absolute values in each row"
+            why = (
+                "its step is too small for its largest weight, so go by absolute values"
+            )
         elif np.abs(integers - np.trunc(exact)).max() < 0.01:
             why = "round to the nearest integer before you convert to int8, which cuts off"
         elif np.abs(integers - np.floor(exact)).max() < 0.01:

@@ -27,7 +27,9 @@ def of_batches(size, drop=False):
         stop = max(len(labels) // size * size, 1) if drop else len(labels)
         starts = range(0, stop, size)
         return float(
-            np.mean([mean(predicted[i : i + size], labels[i : i + size]) for i in starts])
+            np.mean(
+                [mean(predicted[i : i + size], labels[i : i + size]) for i in starts]
+            )
         )
 
     return accuracy

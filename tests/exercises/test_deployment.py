@@ -82,6 +82,11 @@ def no_scale(weights):
     return np.rint(weights).astype(np.int8), np.ones(len(weights), np.float32)
 
 
+def by_largest(weights):
+    found = weights.max(axis=1) / 127
+    return np.where(found > 0, found, 1)
+
+
 def by_range(weights):
     """Steps from the lowest to the highest weight, as for integers without a sign."""
     found = np.ptp(weights, axis=1) / 255
@@ -110,8 +115,7 @@ WRONG = [
     ("which cuts off", with_steps(steps_of, np.trunc)),
     ("instead of down", with_steps(steps_of, np.floor, lowest=-127)),
     ("instead of up", with_steps(steps_of, np.ceil, lowest=-127)),
-    ("go by absolute values", with_steps(
-        lambda weights: np.where(weights.max(axis=1) > 0, weights.max(axis=1) / 127, 1), lowest=-127)),
+    ("go by absolute values", with_steps(by_largest, lowest=-127)),
     ("go by absolute values", with_steps(by_range, lowest=-127)),
     ("give each row a step of its own", with_steps(
         lambda weights: np.full(len(weights), np.abs(weights).max() / 127))),

@@ -36,7 +36,9 @@ def per_image_and_weight(count):
 RIGHT = [
     right,
     product_by_product,
-    lambda sizes, images: 6 * images * sum(weights_of(sizes)) - 2 * images * sizes[0] * sizes[1],
+    lambda sizes, images: (
+        6 * images * sum(weights_of(sizes)) - 2 * images * sizes[0] * sizes[1]
+    ),
     lambda sizes, images: np.float64(right(sizes, images)),
     lambda sizes, images: jnp.float32(right(sizes, images)),
 ]
@@ -55,7 +57,7 @@ WRONG = [
     ("not four", lambda sizes, images: right(sizes, images) * 2),
     ("this is for one image", lambda sizes, images: right(sizes, 1)),
     ("leave out the biases", lambda sizes, images: right(sizes, images) + images * sum(sizes[1:])),
-    ("leave out the update itself", lambda sizes, images: (
+    ("leave out the update,", lambda sizes, images: (
         right(sizes, images) + 2 * (sum(weights_of(sizes)) + sum(sizes[1:])))),
     ("number of weights", lambda sizes, images: sum(weights_of(sizes))),
     ("number of parameters", lambda sizes, images: sum(weights_of(sizes)) + sum(sizes[1:])),

@@ -31,7 +31,9 @@ def by_roll(key, image):
 
 def two_keys(key, image):
     first, second = jax.random.split(key)
-    return cut(image, jax.random.randint(first, (), 0, 5), jax.random.randint(second, (), 0, 5))
+    return cut(
+        image, jax.random.randint(first, (), 0, 5), jax.random.randint(second, (), 0, 5)
+    )
 
 
 def one_of_25(key, image):
@@ -75,7 +77,9 @@ def one_way(key, image):
 
 
 def one_key_twice(key, image):
-    return cut(image, jax.random.randint(key, (), 0, 5), jax.random.randint(key, (), 0, 5))
+    return cut(
+        image, jax.random.randint(key, (), 0, 5), jax.random.randint(key, (), 0, 5)
+    )
 
 
 def one_short(key, image):
@@ -95,7 +99,9 @@ def rounded(key, image):
 
 
 def normal(key, image):
-    return rolled(image, jnp.clip(jnp.round(jax.random.normal(key, (2,))), -2, 2).astype(int))
+    return rolled(
+        image, jnp.clip(jnp.round(jax.random.normal(key, (2,))), -2, 2).astype(int)
+    )
 
 
 def no_padding(key, image):

@@ -51,22 +51,31 @@ def with_biases(key, sizes, renew=True, own_bias_key=True):
 
 
 def with_initializer(key, sizes):
-    init = jax.nn.initializers.variance_scaling(2.0, "fan_in", "normal", in_axis=1, out_axis=0)
+    init = jax.nn.initializers.variance_scaling(
+        2.0, "fan_in", "normal", in_axis=1, out_axis=0
+    )
     keys = jax.random.split(key, len(sizes) - 1)
     return [
-        (init(k, (o, i)), jnp.zeros(o)) for k, (i, o) in zip(keys, pairwise(sizes), strict=True)
+        (init(k, (o, i)), jnp.zeros(o))
+        for k, (i, o) in zip(keys, pairwise(sizes), strict=True)
     ]
 
 
 def with_fold_in(key, sizes):
     return [
-        (jnp.sqrt(2 / i) * jax.random.normal(jax.random.fold_in(key, n), (o, i)), jnp.zeros(o))
+        (
+            jnp.sqrt(2 / i) * jax.random.normal(jax.random.fold_in(key, n), (o, i)),
+            jnp.zeros(o),
+        )
         for n, (i, o) in enumerate(pairwise(sizes))
     ]
 
 
 def one_key(key, sizes):
-    return [(he(i) * jax.random.normal(key, (o, i)), jnp.zeros(o)) for i, o in pairwise(sizes)]
+    return [
+        (he(i) * jax.random.normal(key, (o, i)), jnp.zeros(o))
+        for i, o in pairwise(sizes)
+    ]
 
 
 def used_after_split(key, sizes):
@@ -97,7 +106,13 @@ def unit_uniform(key, shape):
     return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
 
 
-RIGHT = [make, with_biases, with_fold_in, with_initializer, scaled(lambda i, o: np.sqrt(2 / i))]
+RIGHT = [
+    make,
+    with_biases,
+    with_fold_in,
+    with_initializer,
+    scaled(lambda i, o: np.sqrt(2 / i)),
+]
 
 WRONG = [
     ("returns None", lambda key, sizes: None),

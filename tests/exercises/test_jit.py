@@ -24,7 +24,11 @@ def in_jax(images, labels, size):
 
 
 def filled_in(images, labels, size):
-    padded = np.zeros((size, 784), np.float32), np.zeros(size, np.int32), np.zeros(size, bool)
+    padded = (
+        np.zeros((size, 784), np.float32),
+        np.zeros(size, np.int32),
+        np.zeros(size, bool),
+    )
     for row, (image, label) in enumerate(zip(images, labels, strict=True)):
         padded[0][row], padded[1][row], padded[2][row] = image, label, True
     return padded
@@ -71,7 +75,9 @@ def padded_by(value, part):
     """The padding of the images or of the labels is this value."""
 
     def pad(images, labels, size):
-        parts = dict(zip(("images", "labels", "mask"), right(images, labels, size), strict=True))
+        parts = dict(
+            zip(("images", "labels", "mask"), right(images, labels, size), strict=True)
+        )
         parts[part][~parts["mask"]] = value
         return tuple(parts.values())
 

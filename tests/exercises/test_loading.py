@@ -59,7 +59,9 @@ def blocks(examples, size):
 def whole_blocks(rng, examples, size):
     parts = blocks(examples, size)
     last = parts.pop() if examples % size else []
-    return np.concatenate([*[parts[i] for i in rng.permutation(len(parts))], last]).astype(int)
+    return np.concatenate(
+        [*[parts[i] for i in rng.permutation(len(parts))], last]
+    ).astype(int)
 
 
 def buffered(rng, examples, size):
@@ -97,7 +99,9 @@ def one_too_many(images, labels, batch_size, rng):
 def filled_up(images, labels, batch_size, rng):
     order = rng.permutation(len(labels))
     missing = -len(labels) % batch_size
-    return batches(images, labels, batch_size, rng, np.resize(order, len(order) + missing))
+    return batches(
+        images, labels, batch_size, rng, np.resize(order, len(order) + missing)
+    )
 
 
 def endless(images, labels, batch_size, rng):

@@ -30,7 +30,9 @@ def optimizer(formula, init=zeros):
     def my_momentum(learning_rate, momentum):
         def update(gradients, state, params=None):
             treedef = jax.tree.structure(gradients)
-            leaves = zip(jax.tree.leaves(state), jax.tree.leaves(gradients), strict=True)
+            leaves = zip(
+                jax.tree.leaves(state), jax.tree.leaves(gradients), strict=True
+            )
             pairs = [formula(v, g, learning_rate, momentum) for v, g in leaves]
             new, updates = zip(*pairs, strict=True)
             return treedef.unflatten(updates), treedef.unflatten(new)
@@ -100,13 +102,13 @@ RIGHT_OPTIMIZERS = [
 
 WRONG_OPTIMIZERS = [
     ("my_momentum returns None", lambda learning_rate, momentum: None),
-    ("My_momentum should accept 2 arguments", lambda learning_rate: None),
+    ("my_momentum should accept 2 arguments", lambda learning_rate: None),
     ("should return init and update", lambda learning_rate, momentum: zeros),
     ("should return two functions", lambda learning_rate, momentum: (zeros, None)),
-    ("Init returns None", with_update(lambda g, s, p=None: (g, s), lambda params: None)),
-    ("Init should accept 1 argument", with_update(lambda g, s, p=None: (g, s), dict.fromkeys)),
+    ("init returns None", with_update(lambda g, s, p=None: (g, s), lambda params: None)),
+    ("init should accept 1 argument", with_update(lambda g, s, p=None: (g, s), lambda: ())),
     ("should accept gradients, state and params=None", with_update(lambda g, s: (g, s))),
-    ("Update returns None", with_update(lambda g, s, p=None: None)),
+    ("update returns None", with_update(lambda g, s, p=None: None)),
     ("should return updates and state", changed(lambda u, s, *_: u)),
     ("a pytree like the parameters", changed(lambda u, s, *_: (jax.tree.leaves(u), s))),
     ("the updates come first", changed(lambda u, s, *_: (s, u))),
@@ -139,7 +141,7 @@ WRONG_OPTIMIZERS = [
     ("keep nothing outside", kept_outside),
     ("under jit: `int`, `float`", optimizer(lambda v, g, rate, m: (
         m * v + g, -rate * float(jnp.sum(v)) * 0 - rate * (m * v + g)))),
-    ("Update raises TypeError", with_update(lambda g, s, p=None: (0.1 * g, s))),
+    ("update raises TypeError", with_update(lambda g, s, p=None: (0.1 * g, s))),
 ]  # fmt: skip
 
 
@@ -183,11 +185,6 @@ def generator_outside(images, labels, key):
     return lambda images: (np.asarray(classify(images)) + at_random) % 10
 
 
-def nearest_mean(images, labels, key):
-    means = jnp.stack([images[labels == digit].mean(axis=0) for digit in range(10)])
-    return lambda images: ((images[:, None] - means) ** 2).sum(axis=-1).argmin(axis=-1)
-
-
 def in_numpy(images, labels, key):
     classify = trainer(6)(images, labels, key)
     return lambda images: np.asarray(classify(images)).tolist()
@@ -196,15 +193,18 @@ def in_numpy(images, labels, key):
 RIGHT_PROGRAMS = [trainer(), in_numpy]
 
 WRONG_PROGRAMS = [
-    ("My_train returns None", answering(None)),
-    ("My_train should accept 3 arguments", lambda images, labels: None),
-    ("but returns a list", lambda images, labels, key: [*images]),
+    ("my_train returns None", answering(None)),
+    ("my_train should accept 3 arguments", lambda images, labels: None),
+    ("but returns a list", lambda images, labels, key: [1, 2]),
     ("that my_train returns returns None", answering(lambda images: None)),
     ("of the ten logits", answering(lambda images: jnp.zeros((len(images), 10)))),
     ("should compare the classes", answering(lambda images: jnp.zeros(10, int))),
     ("one digit for each image", answering(lambda images: 3)),
     ("should be a whole number", answering(lambda images: jnp.zeros(len(images)))),
-    ("Every image is called a 0", answering(lambda images: jnp.zeros(len(images), int))),
+    (
+        "Every image is called a 0",
+        answering(lambda images: jnp.zeros(len(images), int)),
+    ),
     ("Every image is called a", trainer(1, rate=1e6)),
     ("which is no digit", answering(lambda images: 1 + jnp.arange(len(images)) % 10)),
     ("keep the parameters that each update returns", trainer(1, forgetful=True)),
@@ -212,9 +212,7 @@ WRONG_PROGRAMS = [
     ("train for more epochs", trainer(1, rate=0.05)),
     ("Two runs with the same key", generator_outside),
     ("Runs with different keys", trainer(6, seed=0)),
-    ("Runs with different keys", nearest_mean),
-    ("raises TypeError", lambda images, labels, key: init_network_params(key, images)),
-    ("My_train raises", lambda images, labels, key: images @ labels),
+    ("my_train raises", lambda images, labels, key: images @ labels),
 ]
 
 
@@ -226,9 +224,3 @@ def test_a_right_program_passes(answer, capsys):
 @pytest.mark.parametrize(("words", "answer"), WRONG_PROGRAMS)
 def test_a_wrong_program_is_named(words, answer):
     assert_refused(check_program, answer, words)
-
-
-SETS = [
-    (check_optimizer, RIGHT_OPTIMIZERS, WRONG_OPTIMIZERS),
-    (check_program, RIGHT_PROGRAMS, WRONG_PROGRAMS),
-]

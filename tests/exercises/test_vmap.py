@@ -35,7 +35,9 @@ RIGHT = [
     by_products,
     with_a_loop,
     lambda images, means: ((images[:, None] - means) ** 2).sum(-1),
-    lambda images, means: jax.vmap(jax.vmap(distance, (0, None)), (None, 0))(images, means).T,
+    lambda images, means: (
+        jax.vmap(jax.vmap(distance, (0, None)), (None, 0))(images, means).T
+    ),
     lambda images, means: np.asarray(every_pair(distance)(images, means), np.float64),
     lambda images, means: jnp.stack([((x - means) ** 2).sum(1) for x in images]),
 ]
