@@ -116,12 +116,8 @@ class Config:
         "epoch: after every epoch; end: once, on test images only",
         choices=("epoch", "end"),
     )
-    decay_rate: float = _setting(
-        DECAY_RATE, allowed=_POSITIVE
-    )  # the learning rate's factor
-    decay_steps: float = _setting(
-        DECAY_STEPS, allowed=_POSITIVE
-    )  # epochs until it applies
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # of the rate
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # in epochs
     layer_sizes: tuple[int, ...] = LAYER_SIZES  # units, input first
 
     def __post_init__(self):

@@ -95,7 +95,7 @@ def test_settings_have_their_help_text(extension):
 
     comments = extension.field_comments(Config)
     assert comments["batch_size"] == "images per update"
-    assert comments["decay_rate"] == "the learning rate's factor"
+    assert comments["decay_rate"] == "of the rate"
 
 
 def test_reference_shows_no_evaluated_type(reference):

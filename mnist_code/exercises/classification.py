@@ -60,7 +60,7 @@ def _check_case(
         (count, "divide the count by the number of labels"),
         (1 - right, "this is the fraction that is wrong"),
         *_batch_mistakes(is_right),
-        (by_class, "this averages over the classes, so count over all images instead"),
+        (by_class, "this averages over the classes, so count all images instead"),
         (float(is_right.all()), "this asks whether every prediction is right"),
         (float(is_right.any()), "this asks whether any prediction is right"),
         (

@@ -94,11 +94,15 @@ def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) ->
     if error.max() > 0.501:
         if np.abs(exact).max() > 127.5:
             row = int(np.abs(exact).max(axis=1).argmax())
-            why = "its step is too small for its largest weight, so go by absolute values in each row"
+            why = (
+                "its step is too small for its largest weight, so go by absolute values"
+            )
         elif np.abs(integers - np.trunc(exact)).max() < 0.01:
             why = "round to the nearest integer before you convert to int8, which cuts off"
         elif np.abs(integers - np.floor(exact)).max() < 0.01:
             why = "round to the nearest integer instead of down"
+        elif np.abs(integers - np.ceil(exact)).max() < 0.01:
+            why = "round to the nearest integer instead of up"
         else:
             why = "divide by the row's step and round to the nearest integer"
         raise AssertionError(
