@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import numpy as np
@@ -51,7 +52,7 @@ def _one_pass(batches: Callable, examples: int, size: int, seed: int) -> list:
     assert len(found) < examples + 2, (
         "Your generator does not stop after one pass: leave the loop over epochs to its caller."
     )
-    kept = all(map(np.array_equal, given, (images, labels)))
+    kept = np.array_equal(given[0], images) and np.array_equal(given[1], labels)
     assert kept, (
         "Your function reorders the arrays that it received: shuffle a list of indices instead, "
         "since the caller still needs them."
@@ -109,16 +110,10 @@ def _check_pass(batches: Callable, examples: int, size: int) -> None:
     images = np.concatenate([images for images, _ in made])
     labels = np.concatenate([labels for _, labels in made])
     numbers = images[:, 0]
-<<<<<<< HEAD
-    assert (
-        np.isin(numbers, np.arange(examples)).all() and (numbers == images.T).all()
-    ), (
-=======
     untouched = (
         np.isin(numbers, np.arange(examples)).all() & (numbers == images.T).all()
     )
     assert untouched, (
->>>>>>> checks
         "The images of the batches are not the images that your function received: "
         "return them as they are."
     )
