@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
+from mnist_code.arguments import Parser, add_setting, no_averaging, path
 from mnist_code.checkpoint import Checkpoints, lock
 from mnist_code.config import EXPORT_FILES, Config
 from mnist_code.console import checked_output
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             try:
                 return options.run(options)
             except ConfigError as error:
-                parser.error(str(error))
+                command: Parser = options.parser
+                command.config_error(error)
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -72,47 +75,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m mnist_code",
         description="Train and use a classifier of handwritten digits, written in pure JAX.",
+        epilog="Each command has its own --help. Begin with: %(prog)s train",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="command")
 
-    train = commands.add_parser(
-        "train", help="train the network and save its parameters"
-    )
-    train.set_defaults(run=_train)
-    train.add_argument(
+    train = parser.add_command(
+        "train", _train, "train the network and save its parameters", "[options]",
+        ["", "--recipe fast", "--epochs 5 --learning-rate 0.5", "--checkpoints run",
+         "--checkpoints run --resume"],
+    )  # fmt: skip
+    recipe = train.add_argument_group("how to train")
+    recipe.add_argument(
         "--recipe", choices=RECIPES, default="classic",
         help="settings to start from; the options below change them (default: %(default)s)",
     )  # fmt: skip
     for setting in dataclasses.fields(Config):
-        if setting.metadata:
-            _add_option(train, setting)
-    train.add_argument(
-        "--out", type=Path, default=DEFAULT_FILE, metavar="FILE",
-        help="where the parameters go, anew after each epoch (default: %(default)s)",
-    )  # fmt: skip
-    train.add_argument(
-        "--metrics", type=Path, metavar="FILE", help="write one line of JSON per epoch"
+        if setting.metadata.get("help"):
+            add_setting(recipe, setting)
+    # What earlier versions called it, or offered
+    recipe.add_argument(
+        "--smoothing", dest="label_smoothing", type=float, help=argparse.SUPPRESS
     )
-    train.add_argument(
-        "--checkpoints", type=Path, metavar="FOLDER",
-        help="after each epoch, save there all that it takes to go on",
+    recipe.add_argument("--averaging", type=no_averaging, help=argparse.SUPPRESS)
+    files = train.add_argument_group("what to write")
+    files.add_argument(
+        "--out", type=path, default=DEFAULT_FILE, metavar="FILE",
+        help="the parameters, replaced after each epoch (default: %(default)s)",
     )  # fmt: skip
-    train.add_argument(
+    files.add_argument(
+        "--metrics", type=path, metavar="FILE", help="one line of JSON per epoch"
+    )
+    files.add_argument(
+        "--checkpoints", type=path, metavar="FOLDER",
+        help="after each epoch, all that it takes to resume the run",
+    )  # fmt: skip
+    files.add_argument(
         "--resume", action="store_true",
-        help="go on from the newest of the --checkpoints, if there is one "
-        f"(without that option: of {DEFAULT_CHECKPOINTS})",
-    )  # fmt: skip
-    train.add_argument(
-        "--devices", type=int, metavar="N",
-        help="train on N devices at once; a CPU is divided into as many",
+        help="continue from the newest of the --checkpoints, or start if there is none; "
+        f"without that option, they are kept in the folder {DEFAULT_CHECKPOINTS}",
     )  # fmt: skip
     several = train.add_argument_group(
-        "several processes", "Start the same command on every machine, each with its number."
+        "several devices and processes",
+        "Start the same command on every machine, each with its number.",
+    )
+    several.add_argument(
+        "--devices", type=int, metavar="N",
+        help="train on N devices at once; a CPU is divided into as many",
     )  # fmt: skip
     several.add_argument(
         "--coordinator", metavar="HOST:PORT",
@@ -123,39 +135,38 @@ def _parser() -> argparse.ArgumentParser:
         "--process-id", type=int, metavar="K", help="which of them this is, from 0"
     )
 
-    evaluate = commands.add_parser(
-        "evaluate", help="accuracy and confusion matrix on test images"
-    )
-    evaluate.set_defaults(run=_evaluate)
-    _add_option(evaluate, Config.__dataclass_fields__["dataset"])
+    evaluate = parser.add_command(
+        "evaluate", _evaluate, "count how many test images are classified correctly",
+        "[options]", ["", "--dataset digits"],
+    )  # fmt: skip
+    add_setting(evaluate, Config.__dataclass_fields__["dataset"])
 
-    predict = commands.add_parser("predict", help="say which digit a picture shows")
-    predict.set_defaults(run=_predict)
+    predict = parser.add_command(
+        "predict", _predict, "say which digit a picture shows", "[options] IMAGE ...",
+        ["digit.png", "*.jpg", "- < digit.png"],
+    )  # fmt: skip
     predict.add_argument(
-        "images",
-        nargs="+",
-        metavar="IMAGE",
-        help="a PNG or JPEG; - reads standard input",
+        "images", nargs="+", metavar="IMAGE", help="a PNG or JPEG; - for standard input"
     )
 
-    export = commands.add_parser(
-        "export", help="write the network in a form that runs without this package"
-    )
-    export.set_defaults(run=_export)
+    export = parser.add_command(
+        "export", _export, "write the network in a form that runs without this package",
+        "--format FORMAT [options]", ["--format stablehlo", "--format litert --out 7.tflite"],
+    )  # fmt: skip
     export.add_argument(
         "--format", required=True, choices=EXPORT_FILES,
         help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
         "litert: for phones and small devices",
     )  # fmt: skip
     export.add_argument(
-        "--out", type=Path, metavar="PATH",
+        "--out", type=path, metavar="PATH",
         help=f"default: {', '.join(map(str, EXPORT_FILES.values()))}",
     )  # fmt: skip
 
-    serve = commands.add_parser(
-        "serve", help="answer over HTTP: GET /ping, POST /invocations"
-    )
-    serve.set_defaults(run=_serve)
+    serve = parser.add_command(
+        "serve", _serve, "answer over HTTP: GET /ping, POST /invocations", "[options]",
+        ["", "--host 0.0.0.0 --port 8000"],
+    )  # fmt: skip
     serve.add_argument(
         "--host", default=os.environ.get("MNIST_CODE_HOST", "127.0.0.1"),
         help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
@@ -171,39 +182,26 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (evaluate, predict, export, serve):
         command.add_argument(
-            "--params", type=Path, default=DEFAULT_FILE, metavar="FILE",
+            "--params", type=path, default=DEFAULT_FILE, metavar="FILE",
             help="parameters that train saved (default: %(default)s)",
         )  # fmt: skip
     return parser
 
 
-def _add_option(command: argparse.ArgumentParser, setting: dataclasses.Field) -> None:
-    choices = setting.metadata["choices"]
-    kind = type(setting.default)
-    command.add_argument(
-        f"--{setting.name.replace('_', '-')}",
-        type=kind,
-        choices=choices,
-        metavar=None if choices else kind.__name__,
-        help=f"{setting.metadata['help']} ({_defaults(setting)})",
-    )
-
-
-def _defaults(setting: dataclasses.Field) -> str:
-    """The value in the classic recipe, and in those that have another."""
-    others = [
-        f"{name}: {value}"
-        for name, recipe in RECIPES.items()
-        if (value := getattr(recipe, setting.name)) != setting.default
-    ]
-    return "; ".join([f"default: {setting.default}", *others])
-
-
 def _train(options: argparse.Namespace) -> int:
-    _configure(options, "mnist")  # a wrong option is reported before anything is loaded
+    # A wrong option is reported before anything is loaded.
+    batch_size = _configure(options, "mnist").batch_size
     Recorder.check(options.out, options.metrics)
+    devices = options.devices
+    if devices is not None and devices > batch_size:
+        print(
+            f"--devices {devices}: a batch has {batch_size} images, so {batch_size} devices "
+            "are used.",
+            file=sys.stderr,
+        )
+        devices = batch_size
     mesh = processes.choose_mesh(
-        options.devices, options.coordinator, options.processes, options.process_id
+        devices, options.coordinator, options.processes, options.process_id
     )
     dataset = data.load(options.dataset)
     config = _configure(options, dataset.name)
@@ -219,8 +217,8 @@ def _run(
     start_epoch = 0
     if recorder is not None:
         start_epoch, state, corrupt = recorder.resume()
-        for path in corrupt:
-            print(f"{path} is corrupt and was skipped.", file=sys.stderr)
+        for folder in corrupt:
+            print(f"{folder} is corrupt and was skipped.", file=sys.stderr)
         if start_epoch:
             print(f"Resuming after epoch {start_epoch - 1}")
     start_epoch, state = processes.broadcast_start(start_epoch, state, config)
@@ -342,10 +340,10 @@ def _epoch_line(result: EpochResult) -> str:
     )
 
 
-def _load(path: Path) -> Params:
+def _load(file: Path) -> Params:
     """Read the parameters, once JAX is known to work."""
     processes.check_backend()
-    return load_params(path)
+    return load_params(file)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -357,12 +355,26 @@ def _evaluate(options: argparse.Namespace) -> int:
     )
     right, total = int(counts.trace()), int(counts.sum())
     print(f"Test accuracy {right / total:.2%}: {right:,} of {total:,} right")
-    print("\nHow often each digit (row) was taken for each digit (column):")
     width = max(4, len(str(counts.max())) + 1)
+    needed, there = 5 + 10 * width, shutil.get_terminal_size().columns
+    if needed > there:
+        print(f"\nThe table of all answers needs {needed} columns, not {there}.")
+        _print_confusions(counts)
+        return 0
+    print("\nHow often each digit (row) was taken for each digit (column):")
     print("digit" + "".join(f"{digit:{width}}" for digit in range(10)))
     for digit, row in enumerate(counts):
         print(f"{digit:5}" + "".join(f"{count or '·':>{width}}" for count in row))
     return 0
+
+
+def _print_confusions(counts: np.ndarray) -> None:
+    """Print the most frequent mistakes, in lines that fit anywhere."""
+    wrong = np.where(np.eye(10, dtype=bool), 0, counts)
+    print("The most frequent mistakes:")
+    for place in np.argsort(-wrong, axis=None, kind="stable")[:5]:
+        if count := wrong.flat[place]:
+            print(f"{place // 10} taken for {place % 10}: {count:,}")
 
 
 def _predict(options: argparse.Namespace) -> int:
@@ -402,8 +414,8 @@ def _picture(name: str) -> str | bytes:
 def _export(options: argparse.Namespace) -> int:
     from mnist_code.export import export, size_of
 
-    path = export(_load(options.params), options.format, options.out)
-    print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
+    made = export(_load(options.params), options.format, options.out)
+    print(f"{made}: {size_of(made):,} bytes of {options.format}, any number of images")
     return 0
 
 

@@ -18,6 +18,14 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def cannot_write(path: str | os.PathLike[str], error: BaseException) -> FileError:
     """The error to raise where `path` could not be written, with advice."""
+    name = getattr(error, "filename", None)
+    if isinstance(error, FileNotFoundError) and name:
+        folder = os.path.dirname(os.path.abspath(name))
+        if not os.path.exists(folder):
+            return FileError(
+                f"Cannot write {path}: there is no folder {folder}. Create it, or choose "
+                "another place."
+            )
     full = getattr(error, "errno", None) in DISK_FULL
     advice = "Free some space" if full else "Choose another place"
     return FileError(f"Cannot write {path}: {reason(error)}. {advice}.")

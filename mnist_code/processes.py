@@ -63,6 +63,13 @@ def choose_mesh(
         return None
     if devices is not None and (found := jax.local_device_count()) < devices:
         raise ConfigError(f"devices must be at most the {found} here, not {devices}")
+    cores = os.cpu_count() or 1
+    if devices is not None and devices > cores and jax.default_backend() == "cpu":
+        print(
+            f"{devices} devices share the {cores} cores of this machine; with fewer, training "
+            "is faster.",
+            file=sys.stderr,
+        )
     return make_mesh(None if coordinator is not None else devices)
 
 
