@@ -78,7 +78,7 @@ def _check_case(
         otherwise = f"this divides by {divisor}, but there are {len(labels)} labels"
     compare(found, right, mistakes, otherwise, case, tolerance=2e-6)
     assert isinstance(result, float), (
-        f"The value is right, but it is {kind(result)}: convert it to a Python float with float(...)."
+        f"The value is right, but it is {kind(result)}: make it a Python float with float(...)."
     )
 
 

@@ -108,8 +108,8 @@ def _step(
 ) -> tuple[Any, Any]:
     made = call(update, gradients, state, params, name="update", case=case)
     updates, state = unpack(made, "updates", "state", name="update")
-    found, right = map(jax.tree.structure, (updates, params))
-    assert found == right, (
+    structures = {jax.tree.structure(updates), jax.tree.structure(params)}
+    assert len(structures) == 1, (
         "The updates should be a pytree like the parameters: compute them with jax.tree.map."
     )
     return updates, state
