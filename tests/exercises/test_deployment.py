@@ -113,8 +113,8 @@ WRONG = [
     ("take absolute values first", changed(steps=np.negative)),
     ("128", with_steps(lambda weights: steps_of(weights) * 127 / 128)),
     ("which cuts off", with_steps(steps_of, np.trunc)),
-    ("instead of down", with_steps(steps_of, np.floor, lowest=-127)),
-    ("instead of up", with_steps(steps_of, np.ceil, lowest=-127)),
+    ("instead of down", with_steps(steps_of, np.floor)),
+    ("instead of up", with_steps(steps_of, np.ceil)),
     ("go by absolute values", with_steps(by_largest, lowest=-127)),
     ("go by absolute values", with_steps(by_range, lowest=-127)),
     ("give each row a step of its own", with_steps(
