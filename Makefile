@@ -19,7 +19,7 @@ help:
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
 	@echo "make network     train on MNIST the network of the page where one draws a digit"
 	@echo "make cover       draw the cover of the front page"
-	@echo "make bench       measure what the record of benchmarks/ lacks, and print its tables"
+	@echo "make bench       measure what the record lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
 	@echo "Each first makes a virtual environment in .venv, once."
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
+from mnist_code.book.record import PATH
 from mnist_code.errors import MnistCodeError
 from mnist_code.files import atomic_write
 
-DEFAULT = Path(__file__).with_name("record.json")
+DEFAULT = PATH  # inside the package, so that a chapter finds it wherever it runs
 
 
 class RecordError(MnistCodeError):

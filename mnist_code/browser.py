@@ -44,7 +44,10 @@ def quantize(
         ([[127, -64], [0, 0]], [[0.5, -0.25], [0.0, 0.0]])
     """
     largest = np.abs(weights).max(axis=1)
-    steps = np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
+    steps = (largest / LARGEST).astype(np.float32)
+    steps[steps < np.finfo(np.float32).tiny] = (
+        1  # a row of zeros, or of next to nothing
+    )
     return np.rint(weights / steps[:, None]).astype(np.int8), steps
 
 

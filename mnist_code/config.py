@@ -116,10 +116,9 @@ class Config:
         "epoch: after every epoch; end: once, on test images only",
         choices=("epoch", "end"),
     )
-    # The learning rate shrinks by the factor `decay_rate` every `decay_steps` epochs.
-    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)
-    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)
-    layer_sizes: tuple[int, ...] = LAYER_SIZES
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # of the rate
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # in epochs
+    layer_sizes: tuple[int, ...] = LAYER_SIZES  # units, input first
 
     def __post_init__(self):
         for setting in dataclasses.fields(self):
@@ -143,7 +142,7 @@ class Config:
 
     @property
     def is_classic(self) -> bool:
-        """Whether this is the program of Part I: plain gradient descent, written by hand."""
+        """True for the program of Part I, plain gradient descent written by hand."""
         settings = (self.optimizer, self.schedule, self.initialization)
         extras = self.label_smoothing + self.distortion
         return settings == ("sgd", "decay", "normal") and extras == 0

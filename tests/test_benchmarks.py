@@ -8,6 +8,7 @@ import statistics
 
 import jax.numpy as jnp
 import pytest
+from helpers import ROOT
 
 from benchmarks import ceiling, record, tables
 from benchmarks.__main__ import main
@@ -136,7 +137,7 @@ def test_a_peer_obeys_and_learns(python, name, monkeypatch):
         "benchmarks.peers",
         name,
         input="go\ngo\ngo\ngo\ngo\n",
-        cwd=record.DEFAULT.parent.parent,
+        cwd=ROOT,
     )
     ready, *answers = result.stdout.splitlines()
     assert ready == "ready"
@@ -151,7 +152,7 @@ def test_a_peer_obeys_and_learns(python, name, monkeypatch):
 def test_a_probe_looks_at_itself(python, monkeypatch):
     """A clock that starts late, a memory in the wrong unit."""
     monkeypatch.setenv("MNIST_CODE_DATASET", "digits")
-    root = record.DEFAULT.parent.parent
+    root = ROOT
     start, growth = (
         json.loads(python("-m", "benchmarks.probe", *sizes, cwd=root).stdout)
         for sizes in ((), (32, 64))

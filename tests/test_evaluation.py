@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import TypeCheckError
 from helpers import numpy_predict
+from jaxtyping import TypeCheckError
 
 from mnist_code import evaluation
 from mnist_code.evaluation import (

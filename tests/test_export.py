@@ -9,9 +9,10 @@ import pytest
 
 from mnist_code import export as module
 from mnist_code.cli import main
+from mnist_code.config import EXPORT_FILES
 from mnist_code.data import as_vectors
 from mnist_code.errors import FileError, MissingDependencyError
-from mnist_code.export import FORMATS, export, size_of
+from mnist_code.export import export, size_of
 from mnist_code.model import probabilities
 from mnist_code.storage import load_params, save_params
 
@@ -52,13 +53,13 @@ def folder(tmp_path_factory, trained, dataset):
     folder = tmp_path_factory.mktemp("exported")
     save_params(folder / "params", trained)
     np.save(folder / "images.npy", as_vectors(dataset.test_images))
-    for name in FORMATS:
+    for name in EXPORT_FILES:
         options = ["--params", folder / "params", "--out", folder / name]
         assert main(["export", "--format", name, *map(str, options)]) == 0
     return folder
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", EXPORT_FILES)
 def test_a_fresh_process_without_the_package_answers_alike(
     name, folder, python, trained
 ):
@@ -97,7 +98,7 @@ def test_the_command_tells_what_it_wrote(folder, capsys, tmp_path):
 
 def test_sizes_are_about_those_of_the_parameters(folder):
     """Parameters written twice, or left out; a folder counted as its entry."""
-    for name in FORMATS:
+    for name in EXPORT_FILES:
         assert 4 * 407_050 < size_of(folder / name) < 1.1 * 4 * 407_050
 
 
@@ -113,7 +114,7 @@ def test_what_is_there_already_is_not_replaced_by_a_folder(kind, trained, tmp_pa
     """A model that a server is reading, deleted under its hands; another's folder lost."""
     place = tmp_path / "model"
     place.write_text("old") if kind == "file" else place.mkdir()
-    with pytest.raises(FileError, match="exists already"):
+    with pytest.raises(FileError, match="already exists"):
         export(trained, "savedmodel", place)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 

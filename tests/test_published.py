@@ -28,3 +28,23 @@ def test_the_published_accuracy_is_a_mean_of_batch_means():
     """A figure mistyped: it must be a whole number of the 313 full batches' images."""
     right = published.TEST_ACCURACY[24] * 313 * 32
     assert abs(right - 9828) < 0.05
+
+
+def test_the_figures_in_full_agree_with_the_rounded_ones():
+    """A digit mistyped in one of the two."""
+    for rounded, full, decimals in [
+        (published.TRAIN_LOSS, published.PRINTED_LOSS, 3),
+        (published.TEST_ACCURACY, published.PRINTED_TEST_ACCURACY, 3),
+    ]:
+        for epoch, value in rounded.items():
+            assert round(full[epoch], decimals) == round(value, decimals)
+
+
+def test_every_printed_accuracy_is_a_whole_number_of_images():
+    """A digit mistyped: 60,000 training images, and 10,016 of the test images' full batches."""
+    for figures, total in [
+        (published.PRINTED_TRAIN_ACCURACY, 60_000),
+        (published.PRINTED_TEST_ACCURACY, 313 * 32),
+    ]:
+        for value in figures.values():
+            assert abs(total * value - round(total * value)) < 0.01

@@ -6,6 +6,7 @@ Autodoc evaluates them, and would show `Float[jaxlib._jax.Array, 'batch 784']`.
 import importlib
 import inspect
 import re
+import sys
 from typing import Any
 
 from docutils import nodes  # type: ignore[import-untyped]
@@ -27,7 +28,7 @@ def field_comments(cls: type) -> dict[str, str]:
     """What the comment, or the help text, beside each field of a class says."""
     fields = getattr(cls, "__dataclass_fields__", {}).items()
     found = re.findall(r"^    (\w+): .*  # (.+)", inspect.getsource(cls), re.M)
-    helps = [(name, f.metadata["help"]) for name, f in fields if "help" in f.metadata]
+    helps = [(name, f.metadata["help"]) for name, f in fields if f.metadata.get("help")]
     return dict(helps + found)
 
 
@@ -76,7 +77,11 @@ def on_missing(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
     if len(found := [o for k, o in objects.items() if k.endswith(f".{name}")]) == 1:
         page, place = found[0].docname, found[0].node_id
         return make_refnode(app.builder, node["refdoc"], page, place, content)
-    known = hasattr(importlib.import_module(module), name.split(".")[0])
+    importlib.import_module(module)
+    parts = [
+        part for key, part in sys.modules.items() if f"{key}.".startswith(f"{module}.")
+    ]
+    known = any(hasattr(part, name.split(".")[0]) for part in parts)
     return content if known else None
 
 

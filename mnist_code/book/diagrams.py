@@ -111,7 +111,7 @@ def network() -> Figure:
 
 @in_book_style
 def project() -> Figure:
-    """The parts of a JAX project, and the chapter that treats each.
+    """The parts of a JAX project, and the chapter that explains each.
 
     What a library can take over is blue; what JAX itself does is yellow and bold.
 
@@ -121,33 +121,33 @@ def project() -> Figure:
     """
     figure, axes = new_figure(height=7.4)
     axis = axes[0, 0]
-    axis.set(xlim=(0, 12), ylim=(0, 12.2), aspect="equal")
+    axis.set(xlim=(-0.9, 12.9), ylim=(0, 12.2), aspect="equal")
     axis.axis("off")
     axis.add_patch(
         FancyBboxPatch(
-            (0.1, 2.5), 11.8, 7.0, boxstyle="round,pad=0,rounding_size=0.2",
+            (-0.8, 2.5), 13.6, 7.0, boxstyle="round,pad=0,rounding_size=0.2",
             facecolor="none", edgecolor=INK, linestyle="--",
         )
     )  # fmt: skip
     left, middle, right = 2.0, 6.0, 10.0
     first, second, third, fourth, last = 11.2, 8.3, 6.0, 3.7, 1.0
     for x, y, text in [
-        (left, first, "data\nchapters 1, 2"),
-        (middle, first, "loader\nchapter 2"),
-        (right, first, "batch\nchapter 2"),
-        (left, second, "parameters\nchapter 3"),
-        (middle, second, "pure function\nchapter 4"),
-        (right, third, "loss\nchapter 6"),
-        (left, third, "update\nchapter 6"),
-        (left, last, "trained model\nchapter 8"),
-        (middle, last, "deployment\nbeyond"),
+        (left, first, "data\nchapters 2, 3"),
+        (middle, first, "loader\nchapter 3"),
+        (right, first, "batch\nchapter 3"),
+        (left, second, "parameters\nchapter 4"),
+        (middle, second, "pure function\nchapters 5, 10"),
+        (right, third, "loss\nchapters 7, 8"),
+        (left, third, "update\nchapter 7"),
+        (left, last, "trained model\nchapter 10"),
+        (middle, last, "deployment\nchapter 15"),
     ]:
         box(axis, x, y, 3.0, 1.5, text, fontsize=12.5)
     for x, y, text in [
-        (right, second, "vmap\nchapter 5"),
-        (middle, third, "grad\nchapter 6"),
-        (middle, fourth, "jit\nchapter 7"),
-        (right, fourth, "many devices\nbeyond"),
+        (right, second, "vmap\nchapter 6"),
+        (middle, third, "grad\nchapter 7"),
+        (middle, fourth, "jit\nchapter 9"),
+        (right, fourth, "many devices\nchapter 14"),
     ]:
         box(axis, x, y, 3.0, 1.5, text, YELLOW, fontsize=12.5, weight="bold")
     for start, end in [
@@ -160,10 +160,25 @@ def project() -> Figure:
         ((right - 1.5, third), (middle + 1.5, third)),
         ((middle - 1.5, third), (left + 1.5, third)),
         ((left, third + 0.75), (left, second - 0.75)),
-        ((left, third - 0.75), (left, last + 0.75)),
         ((left + 1.5, last), (middle - 1.5, last)),
     ]:
         arrow(axis, start, end)
+    # Two arrows go around a box: labels to the loss, and parameters out of the frame.
+    for start, side, end in [
+        ((right + 1.5, first), 12.3, (right + 1.5, third)),
+        ((left - 1.5, second), -0.3, (left - 1.5, last)),
+    ]:
+        axis.plot(
+            [start[0], side, side, (side + end[0]) / 2],
+            [start[1], start[1], end[1], end[1]],
+            color=INK, linewidth=1, marker="",
+        )  # fmt: skip
+        arrow(axis, (side, end[1]), end)
+    for x, y, text in [(right - 0.15, 9.85, "images"), (12.15, 9.85, "labels")]:
+        axis.text(x, y, text, ha="right", va="center", color=INK, fontsize="small")
+    axis.text(
+        -0.15, 2.05, "after the last epoch", va="center", color=INK, fontsize="small"
+    )
     return figure
 
 

@@ -11,7 +11,9 @@ from mnist_code.exercises.jit import check_padded
 from mnist_code.exercises.loading import check_batches
 from mnist_code.exercises.project import check_optimizer, check_program
 from mnist_code.exercises.pure_functions import check_running_mean
+from mnist_code.exercises.two_numbers import check_possible_counts
 from mnist_code.exercises.vmap import check_pairwise
+from mnist_code.exercises.whole_program import check_second_choice
 from mnist_code.exercises.wider import check_shares
 
 __all__ = [
@@ -23,9 +25,11 @@ __all__ = [
     "check_optimizer",
     "check_padded",
     "check_pairwise",
+    "check_possible_counts",
     "check_program",
     "check_quantized",
     "check_running_mean",
+    "check_second_choice",
     "check_shares",
     "check_shift",
     "check_softmax",
