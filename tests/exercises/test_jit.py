@@ -91,12 +91,6 @@ RIGHT = [
     padding_first,
     changed(mask=lambda mask: mask.astype(np.float32)),
     changed(mask=lambda mask: mask.astype(int)),
-<<<<<<< HEAD
-    changed(
-        images=lambda images: np.where(images.any(), images, 0.5).astype(np.float32)
-    ),
-=======
->>>>>>> checks
 ]
 
 WRONG = [
