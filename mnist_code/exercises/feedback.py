@@ -10,8 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from mnist_code.exercises.praise import praise
-
 # Errors that come from tracing, the most specific first, and what to do about each.
 TRACING = [
     (
@@ -71,7 +69,7 @@ def checking(name: str, answer: object) -> Iterator[None]:
     )
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
-    praise(name)
+    print(f"Right: {name} found nothing wrong.")
 
 
 def call(
