@@ -7,11 +7,14 @@ is corrupt.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import shutil
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +38,48 @@ class Checkpoint(NamedTuple):
     state: State
     history: list[dict[str, float | None]]  # the metrics of all epochs so far
     corrupt: list[Path]  # newer ones that could not be used
+
+
+@contextlib.contextmanager
+def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other runs out of a folder of checkpoints. The lock ends with the process that has it.
+
+    Args:
+        folder: of the checkpoints; it is created if it is missing.
+
+    Raises:
+        CheckpointError: another run has the lock; the message names its process.
+        FileError: the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = Path(folder)
+    owner = (
+        folder / ".owner"
+    )  # a file of its own: on Windows a locked file cannot be read
+    held = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held.acquire(timeout=0)
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+    except Timeout:
+        who = "another process"
+        with contextlib.suppress(OSError):
+            who = owner.read_text() or who
+        raise CheckpointError(
+            f"The checkpoints in {folder} are in use: {who} is training with them. "
+            "Wait until it ends, or name another folder."
+        ) from None
+    except NotImplementedError:
+        pass  # a file system without locks
+    except OSError as error:
+        raise cannot_write(f"checkpoints in {folder}", error) from error
+    try:
+        yield
+    finally:
+        if held.is_locked:
+            owner.unlink(missing_ok=True)
+            held.release()
 
 
 class Checkpoints:
@@ -76,8 +121,12 @@ class Checkpoints:
             raise cannot_write(f"checkpoints in {self.folder}", error) from error
 
     def epochs(self) -> list[int]:
-        """The epochs whose checkpoints are in the folder, in order."""
-        return sorted(self._manager.all_steps())
+        """The epochs whose finished checkpoints are in the folder, in order."""
+        return [
+            epoch
+            for epoch in sorted(self._manager.all_steps())
+            if (self.folder / str(epoch) / CHECKSUMS).exists()
+        ]
 
     def save(self, result: EpochResult, history: list[dict[str, float | None]]) -> None:
         """Write a checkpoint, and delete the oldest if there are more than `KEEP`.
@@ -124,8 +173,6 @@ class Checkpoints:
                 intact = json.loads((folder / CHECKSUMS).read_bytes()) == _checksums(
                     folder
                 )
-            except FileNotFoundError:
-                continue  # the run was killed before it finished
             except (OSError, ValueError):
                 intact = False
             if not intact:
@@ -141,7 +188,7 @@ class Checkpoints:
         why = f"epochs {names} are corrupt" if corrupt else "there is none"
         raise CheckpointError(
             f"No checkpoint in {self.folder} can be used: {why}. "
-            "Start again in another folder, or without --resume."
+            "Start again in another folder."
         )
 
     def _check(self, record: dict[str, Any]) -> None:

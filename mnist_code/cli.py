@@ -6,18 +6,21 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
-from mnist_code.checkpoint import Checkpoints
+from mnist_code.checkpoint import Checkpoints, lock
 from mnist_code.config import EXPORT_FILES, Config
+from mnist_code.console import checked_output
 from mnist_code.errors import (
     INTERRUPTED,
     ConfigError,
@@ -37,6 +40,7 @@ from mnist_code.training import EpochResult, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
 DEFAULT_CHECKPOINTS = Path("checkpoints")
+LARGEST_PIPED = 2**27  # bytes of a picture from a pipe: more than any camera's
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,57 +54,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     parser = _parser()
-    options = parser.parse_args(arguments)
-    output = _Output(sys.stdout)
     try:
-        with contextlib.redirect_stdout(output):
-            status = options.run(options)
-            output.flush()
-        return status
-    except ConfigError as error:
-        parser.error(str(error))
+        with checked_output():
+            options = parser.parse_args(arguments)
+            try:
+                return options.run(options)
+            except ConfigError as error:
+                parser.error(str(error))
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        if error is not output.error:
-            where = f" ({error.filename})" if error.filename else ""
-            print(f"error: The system says: {reason(error)}{where}.", file=sys.stderr)
-            return 1
-        # Python flushes standard output once more as it exits; that must not fail as well.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # `head` has read enough
-            print(f"error: Cannot print: {reason(error)}.", file=sys.stderr)
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"error: The system says: {reason(error)}{where}.", file=sys.stderr)
         return 1
-
-
-class _Output:
-    """Standard output that remembers its own error, to tell it apart from that of a file."""
-
-    def __init__(self, stream):
-        self._stream = stream
-        self.error: OSError | None = None
-
-    def __getattr__(self, name):
-        return getattr(self._stream, name)
-
-    def write(self, text):
-        with self._remembering():
-            return self._stream.write(text)
-
-    def flush(self):
-        with self._remembering():
-            self._stream.flush()
-
-    @contextlib.contextmanager
-    def _remembering(self):
-        try:
-            yield
-        except OSError as error:
-            self.error = error
-            raise
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,7 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     predict = commands.add_parser("predict", help="say which digit a picture shows")
     predict.set_defaults(run=_predict)
     predict.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="a PNG or JPEG"
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="a PNG or JPEG; - reads standard input",
     )
 
     export = commands.add_parser(
@@ -189,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
-        "--port", type=int, default=8080,
+        "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"),
         help="0 takes one that is free (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
@@ -235,8 +207,14 @@ def _train(options: argparse.Namespace) -> int:
     )
     dataset = data.load(options.dataset)
     config = _configure(options, dataset.name)
-    # Of several processes, all compute; only the first reads and writes.
-    recorder = _recorder(options, config, dataset.name)
+    with _recorder(options, config, dataset.name) as recorder:
+        return _run(dataset, config, recorder, mesh)
+
+
+def _run(
+    dataset: data.Dataset, config: Config, recorder: Recorder | None, mesh: Mesh | None
+) -> int:
+    """Train from the newest checkpoint, or from the start, to the end or to Ctrl-C."""
     state: State | None = None
     start_epoch = 0
     if recorder is not None:
@@ -269,11 +247,11 @@ def _train(options: argparse.Namespace) -> int:
         return status
     final = state if result is None else result.state
     assert final is not None  # a run has at least one epoch, now or in a checkpoint
-    params = final.params
     if recorder is None:
-        print(f"Done. SHA-256 of these parameters as a file: {fingerprint(params)}")
+        checksum = fingerprint(final.params)
+        print(f"Done. SHA-256 of these parameters as a file: {checksum}")
     else:
-        _report_end(recorder, params, dataset)
+        _report_end(recorder, final.params, dataset)
     return 0
 
 
@@ -284,33 +262,54 @@ def _configure(options: argparse.Namespace, dataset: str) -> Config:
     return dataclasses.replace(recipe_for(options.recipe, dataset), **given)
 
 
+@contextlib.contextmanager
 def _recorder(
     options: argparse.Namespace, config: Config, dataset: str
-) -> Recorder | None:
-    """The run's files, which only the first of several processes touches."""
-    if processes.process_number() != 0:
-        return None
+) -> Iterator[Recorder | None]:
+    """The run's files, which only the first of several processes reads and writes."""
     folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
-    checkpoints = Checkpoints(folder, config, dataset) if folder else None
-    if checkpoints is not None and checkpoints.epochs() and not options.resume:
-        raise ConfigError(
-            f"checkpoints: {folder} already holds some; add --resume to continue from them, "
-            "or name another folder"
-        )
-    return Recorder(options.out, options.metrics, checkpoints)
+    if processes.process_number() != 0:
+        yield None
+    elif folder is None:
+        yield Recorder(options.out, options.metrics)
+    else:
+        with lock(folder):
+            checkpoints = Checkpoints(folder, config, dataset)
+            found = bool(checkpoints.epochs())
+            if found and not options.resume:
+                raise ConfigError(
+                    f"checkpoints: {folder} already holds some; add --resume to continue "
+                    "from them, or name another folder"
+                )
+            if options.resume and not found:
+                if options.out.exists():
+                    raise ConfigError(
+                        f"resume: there are no checkpoints in {folder} to resume from, and "
+                        f"{options.out} would be replaced. Only a run with --checkpoints or "
+                        "--resume keeps checkpoints. To start over, leave out --resume, or "
+                        "name another --out"
+                    )
+                print(f"No checkpoints in {folder} yet: starting with epoch 0")
+            yield Recorder(options.out, options.metrics, checkpoints)
 
 
 def _report_stop(stop: BaseException, recorder: Recorder | None) -> int:
-    """Say why training stopped early, and what was saved."""
+    """Say why training stopped early, what was saved, and how to go on."""
     interrupted = isinstance(stop, KeyboardInterrupt)
-    print("interrupted" if interrupted else f"error: {stop}", file=sys.stderr)
-    if recorder is not None and recorder.saved_epoch is not None:
-        print(
-            f"{recorder.params} holds the parameters of epoch {recorder.saved_epoch}.",
-            file=sys.stderr,
-        )
+    lines = ["interrupted" if interrupted else f"error: {stop}"]
+    if recorder is not None and recorder.saved_epoch is None:
+        lines.append("No epoch was completed; nothing was saved.")
     elif recorder is not None:
-        print("No epoch was completed; nothing was saved.", file=sys.stderr)
+        lines.append(
+            f"{recorder.params} holds the parameters of epoch {recorder.saved_epoch}."
+        )
+        if interrupted and recorder.checkpoints is not None:
+            lines.append("The same command with --resume continues from there.")
+        elif interrupted:
+            lines.append(
+                "To be able to resume a run, start it with --checkpoints FOLDER."
+            )
+    print("\n".join(lines), file=sys.stderr)
     return INTERRUPTED if interrupted else 1
 
 
@@ -343,8 +342,14 @@ def _epoch_line(result: EpochResult) -> str:
     )
 
 
+def _load(path: Path) -> Params:
+    """Read the parameters, once JAX is known to work."""
+    processes.check_backend()
+    return load_params(path)
+
+
 def _evaluate(options: argparse.Namespace) -> int:
-    params = load_params(options.params)
+    params = _load(options.params)
     dataset = data.load(options.dataset)
     images = jnp.asarray(data.as_vectors(dataset.test_images))
     counts = np.asarray(
@@ -361,25 +366,43 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    params: Params = load_params(options.params)
+    params = _load(options.params)
     status = 0
-    for path in options.images:
+    for name in options.images:
         try:
-            image = read_image(path)
+            image = read_image(_picture(name))
         except ImageError as error:  # the others can still be read
             print(f"error: {error}", file=sys.stderr)
             status = 1
             continue
         logits = batched_predict(params, jnp.asarray(data.as_vectors(image[None])))[0]
         label = int(jnp.argmax(logits))
-        print(f"{path}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
+        print(f"{name}: {label} (probability {jax.nn.softmax(logits)[label]:.1%})")
     return status
+
+
+def _picture(name: str) -> str | bytes:
+    """What `read_image` reads: a path, or what a pipe delivers, which can be read only once."""
+    if re.match(r"[a-z]+://", name):
+        raise ImageError(
+            f"Cannot read {name}: it is an address on the web. Download the picture, and "
+            "give its name."
+        )
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(LARGEST_PIPED) if sys.stdin else b""
+        if Path(name).exists() and not (Path(name).is_file() or Path(name).is_dir()):
+            with open(name, "rb") as pipe:
+                return pipe.read(LARGEST_PIPED)
+    except OSError as error:
+        raise ImageError(f"Cannot read {name}: {reason(error)}.") from None
+    return name
 
 
 def _export(options: argparse.Namespace) -> int:
     from mnist_code.export import export, size_of
 
-    path = export(load_params(options.params), options.format, options.out)
+    path = export(_load(options.params), options.format, options.out)
     print(f"{path}: {size_of(path):,} bytes of {options.format}, any number of images")
     return 0
 
@@ -387,5 +410,5 @@ def _export(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from mnist_code.serve import serve
 
-    serve(load_params(options.params), options.host, options.port, options.read_seconds)
+    serve(_load(options.params), options.host, options.port, options.read_seconds)
     return 0

@@ -41,6 +41,14 @@ class ProcessError(MnistCodeError):
     """Another process of the same run is missing."""
 
 
+class DeviceError(MnistCodeError):
+    """JAX cannot use the kind of device that it was told to use."""
+
+
+class OutputError(MnistCodeError):
+    """Standard output is closed, full or gone."""
+
+
 class DivergedError(MnistCodeError):
     """Training diverged: the loss or a parameter is no longer a finite number."""
 

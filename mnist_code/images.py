@@ -22,6 +22,7 @@ from mnist_code.errors import ImageError, reason
 
 BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
+MAX_PIXELS = 100_000_000  # a small file can hold a picture that fills the memory
 MIN_CONTRAST = 0.1  # of the range from black to white; less than this is paper, not ink
 
 
@@ -116,7 +117,7 @@ def _without_transparency(picture: Image.Image) -> Image.Image:
 
 
 def read_image(
-    source: str | os.PathLike[str] | bytes,
+    source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
 ) -> UInt8[np.ndarray, "28 28 1"]:
     """Read one picture of a digit and bring it to MNIST's form.
 
@@ -124,7 +125,8 @@ def read_image(
     transparency, with a frame, turned as the camera says.
 
     Args:
-        source: the path of a file, or what stands in one.
+        source: the path of a file, or its content.
+        max_pixels: larger pictures are refused before they are unpacked.
 
     Raises:
         ImageError: the file is missing, empty, no image, or shows nothing.
@@ -137,6 +139,11 @@ def read_image(
         # Pillow's remarks, on odd metadata and on great size, are of no use to who sees the answer.
         opened = io.BytesIO(source) if isinstance(source, bytes) else source
         with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
+            if file.width * file.height > max_pixels:
+                raise ImageError(
+                    f"{path} is too large: {file.width:,} × {file.height:,} pixels."
+                    " Make it smaller, or crop it to the digit."
+                )
             picture: Image.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
                 values = np.asarray(picture, np.float64)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 
 import jax
@@ -19,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from mnist_code.config import Config
-from mnist_code.errors import ConfigError, ProcessError, reason
+from mnist_code.errors import ConfigError, DeviceError, ProcessError, reason
 from mnist_code.parallel import AXIS, make_mesh
 from mnist_code.quiet import suppress_output
 from mnist_code.recipes import State, start
@@ -49,14 +50,16 @@ def choose_mesh(
     Raises:
         ConfigError: there are fewer devices, or the options do not fit together.
         ProcessError: as for `connect`.
+        DeviceError: JAX cannot use the devices that it was told to use.
     """
     if devices is not None:
         split_cpu(devices)
     if coordinator is not None:
         connect(coordinator, processes, process_id)
     elif processes is not None or process_id is not None:
-        raise ConfigError("processes and process_id need a coordinator")
-    elif devices is None:
+        raise ConfigError("--processes and --process-id need a --coordinator")
+    check_backend()
+    if devices is None and coordinator is None:
         return None
     if devices is not None and (found := jax.local_device_count()) < devices:
         raise ConfigError(f"devices must be at most the {found} here, not {devices}")
@@ -73,6 +76,31 @@ def split_cpu(count: int) -> None:
         raise ConfigError(f"devices must be 1 or more, not {count}")
     with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", count)
+
+
+def check_backend() -> None:
+    """Let JAX start, and say what to do if it cannot.
+
+    Raises:
+        DeviceError: JAX_PLATFORMS names devices that JAX cannot use here.
+        ProcessError: this machine's own name leads nowhere, and several processes need it.
+    """
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        if "gloo" in str(
+            error
+        ):  # looks up the name at which the others will find this process
+            raise ProcessError(
+                f"This machine cannot look up its own name, {socket.gethostname()}, at which "
+                "the other processes would find it. Add that name to /etc/hosts, or change it."
+            ) from error
+        if not (asked := os.environ.get("JAX_PLATFORMS")):
+            raise DeviceError(f"JAX cannot start: {reason(error)}.") from error
+        raise DeviceError(
+            f"JAX_PLATFORMS is {asked}, which the JAX installed here cannot use. Unset "
+            "JAX_PLATFORMS to use what there is, or install JAX for that kind of device."
+        ) from error
 
 
 def connect(
@@ -93,7 +121,9 @@ def connect(
     ask_cluster = coordinator == "auto"
     if not ask_cluster:
         if processes is None or process_id is None:
-            raise ConfigError("coordinator needs processes and process_id as well")
+            raise ConfigError(
+                "--coordinator needs --processes and --process-id as well"
+            )
         if not 0 <= process_id < processes:
             raise ConfigError(
                 f"process_id must be from 0 to {processes - 1}, not {process_id}"
@@ -103,6 +133,8 @@ def connect(
             flush=True,
         )
     try:
+        if not ask_cluster:
+            _wait_for_name(coordinator.rpartition(":")[0].strip("[]"))
         if process_id == 0 and not ask_cluster:
             _check_port(coordinator)
         jax.distributed.initialize(
@@ -123,6 +155,7 @@ def connect(
             f"The processes did not find each other at {coordinator}: {reason(error)}. "
             "Start all of them within two minutes with the same --coordinator and a free port."
         ) from error
+    check_backend()
     with suppress_output(1):  # Gloo reports each group of devices that connects
         from jax.experimental import multihost_utils
 
@@ -187,6 +220,34 @@ def report_lost_process() -> Iterator[None]:
             f"Another process is gone ({reason(error)}). Start all of them again; with --resume "
             "they continue from the last checkpoint."
         ) from error
+
+
+def _wait_for_name(host: str) -> None:
+    """Wait until a host's name can be looked up: a cluster may still be starting that machine.
+
+    Raises:
+        ProcessError: it cannot be looked up for as long as `connect` waits.
+    """
+    end = time.monotonic() + CONNECT_SECONDS
+    told = False
+    while host:  # without one, JAX says what is wrong
+        try:
+            socket.getaddrinfo(host, None)
+            return
+        except OSError as error:
+            if time.monotonic() > end:
+                raise ProcessError(
+                    f"Cannot find the host {host}: {reason(error)}. Give --coordinator a name "
+                    "or an address at which all machines reach process 0."
+                ) from error
+            if not told:
+                print(
+                    f"Cannot find the host {host} yet ({reason(error)}); trying again "
+                    f"for {CONNECT_SECONDS} seconds",
+                    file=sys.stderr,
+                )
+            told = True
+            time.sleep(1)
 
 
 def _check_port(coordinator: str) -> None:

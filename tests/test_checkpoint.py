@@ -9,15 +9,18 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from mnist_code.checkpoint import KEEP, Checkpoints
+from mnist_code import cli
+from mnist_code.checkpoint import KEEP, Checkpoints, lock
 from mnist_code.cli import main
 from mnist_code.config import Config
 from mnist_code.errors import CheckpointError, ConfigError, FileError
@@ -197,7 +200,7 @@ def test_a_full_disk_keeps_the_last_whole_one(python, tmp_path):
     error = result.stderr.splitlines()
     assert len(error) == 1
     assert error[0].startswith("error: Cannot write ")
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["0"]
+    assert [path.name for path in (tmp_path / "checkpoints").glob("[!.]*")] == ["0"]
 
 
 # The command
@@ -264,6 +267,63 @@ def test_the_command_does_not_mix_runs(train, tmp_path):
     status, _, error = train("--epochs=2", "--checkpoints=kept")
     assert status == 2
     assert "kept already holds some; add --resume" in error
+
+
+def test_resuming_without_checkpoints_replaces_nothing(train, tmp_path):
+    """The parameters of an hour ago, replaced by those of a run that starts over."""
+    assert train("--epochs=2")[0] == 0
+    before = (tmp_path / "params.safetensors").read_bytes()
+    status, out, error = train("--epochs=1", "--resume")
+    assert status == 2
+    assert "there are no checkpoints in checkpoints to resume from" in error
+    assert "params.safetensors would be replaced" in error
+    assert "epoch  0" not in out
+    assert (tmp_path / "params.safetensors").read_bytes() == before
+    status, out, _ = train("--epochs=1", "--resume", "--out=other")
+    assert status == 0
+    assert "No checkpoints in checkpoints yet: starting with epoch 0" in out
+
+
+def test_a_run_killed_before_its_first_checkpoint_was_whole_can_start_again(train):
+    """A folder from which nothing can be resumed, and in which nothing can be started."""
+    assert train("--epochs=1", "--checkpoints=kept")[0] == 0
+    Path("kept/0/checksums.json").unlink()
+    Path("params.safetensors").unlink()
+    status, out, error = train("--epochs=1", "--checkpoints=kept", "--resume")
+    assert (status, error) == (0, "")
+    assert "starting with epoch 0" in out
+    assert Path("kept/0/checksums.json").exists()
+
+
+def test_ctrl_c_names_the_way_to_resume(train, monkeypatch):
+    """Someone who stops a run and does not learn how to continue it."""
+
+    def interrupted(*arguments):
+        yield next(epochs(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "epochs", interrupted)
+    status, _, error = train("--checkpoints=kept")
+    assert status == 130
+    assert "The same command with --resume continues from there." in error
+    status, _, error = train()
+    assert status == 130
+    assert "start it with --checkpoints FOLDER" in error
+
+
+def test_two_runs_do_not_share_a_folder(train, python):
+    """Two runs that delete each other's half-written checkpoints."""
+    with lock("kept"):
+        result = python(
+            "-m", "mnist_code", "train", "--dataset=digits", "--checkpoints=kept"
+        )
+        assert result.returncode == 1
+        assert result.stderr == (
+            f"error: The checkpoints in kept are in use: process {os.getpid()} on "
+            f"{socket.gethostname()} is training with them. Wait until it ends, or name "
+            "another folder.\n"
+        )
+    assert train("--epochs=1", "--checkpoints=kept")[0] == 0  # it is free again
 
 
 # Killed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
 import signal
 import socket
@@ -216,6 +217,29 @@ def test_a_bad_picture_does_not_hide_the_good(capsys, params_file, picture, tmp_
     assert second.startswith("error: Cannot read missing.png: no such file")
 
 
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/dev/fd/0"])
+def test_predict_reads_a_pipe(name, python, params_file, picture):
+    """A pipe, which has no size, said to be empty."""
+    command = ["-m", "mnist_code", "predict", "--params", params_file, name]
+    content = picture.read_bytes()
+    with subprocess.Popen(["cat", picture], stdout=subprocess.PIPE) as cat:
+        result = python(*command, stdin=cat.stdout)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.fullmatch(rf"{name}: \d \(probability [\d.]+%\)\n", result.stdout)
+    result = python(*command, input=content[: len(content) // 2].hex())
+    assert result.returncode == 1
+    assert one_sentence(result.stderr).startswith("error: Cannot read ")
+    assert "empty" in one_sentence(python(*command, stdin=subprocess.DEVNULL).stderr)
+
+
+def test_predict_names_an_address_as_it_was_typed(capsys, params_file):
+    """An address that loses one of its slashes and is then said not to be a file."""
+    address = "https://example.com/7.png"
+    assert main(["predict", "--params", str(params_file), address]) == 1
+    error = one_sentence(capsys.readouterr().err)
+    assert f"Cannot read {address}: it is an address on the web" in error
+
+
 def test_the_module_runs_as_a_program(python, params_file, picture):
     """A `python -m mnist_code` that does nothing, or whose exit status is lost."""
     result = python(
@@ -399,7 +423,8 @@ def test_ctrl_c_keeps_the_last_whole_epoch(start, dataset, tmp_path):
     out, error = process.stdout.read(), process.stderr.read()
     assert process.wait() == 130
     (told,) = re.fullmatch(
-        r"interrupted\nparams.safetensors holds the parameters of epoch (\d+)\.\n",
+        r"interrupted\nparams.safetensors holds the parameters of epoch (\d+)\.\n"
+        r"To be able to resume a run, start it with --checkpoints FOLDER\.\n",
         error,
     ).groups()
     reported = [2, *map(int, re.findall(r"^epoch +(\d+)", out, re.MULTILINE))]
@@ -425,6 +450,60 @@ def test_ctrl_c_before_any_epoch(start, imported, tmp_path):
     assert "Traceback" not in process.stderr.read()
     assert process.wait() == 130
     assert list(tmp_path.iterdir()) == []
+
+
+ENDING = """
+import atexit, os, runpy, signal
+from mnist_code import cli
+def main():
+    print("saved", flush="late" in {how!r})
+    {how}
+cli.main = main
+atexit.register(lambda: print("Python is shutting down"))
+runpy.run_module("mnist_code", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "raise KeyboardInterrupt",
+        "return 130",
+        "signal.raise_signal(2)",
+        "try: signal.raise_signal(2)\n    finally: signal.raise_signal(2); print('late')",
+    ],
+)
+def test_after_ctrl_c_python_does_not_shut_down(how, python):
+    """JAX's threads, compiling still, crash in a shutdown; a second Ctrl-C is a traceback there."""
+    result = python("-c", ENDING.format(how=how))
+    assert "late" not in result.stdout
+    assert (result.returncode, result.stderr) == (130, "")
+    assert result.stdout == "saved\n"
+
+
+def test_ctrl_c_in_a_shutdown_is_silent(python):
+    """A traceback of JAX's clear_all_caches after the last line."""
+    ending = ENDING.format(how="return 1").replace(
+        'lambda: print("Python is shutting down")', "os.kill, os.getpid(), 2"
+    )
+    result = python("-c", ending)
+    assert (result.returncode, result.stderr) == (130, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["classic", "fast"])
+def test_ctrl_c_before_the_first_epoch_ends(recipe, start):
+    """A segmentation fault, in one try of four, or a traceback after the second of two."""
+    for attempt in range(6):
+        process = start("-m", "mnist_code", "train", "--recipe", recipe)
+        assert line_with("Data: ", process.stdout)
+        time.sleep(0.1 * attempt)
+        process.send_signal(signal.SIGINT)
+        if attempt % 2:
+            time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+        assert (process.wait(), "Traceback" in error) == (130, False)
 
 
 def test_ctrl_c_while_saving_tells_the_epoch_in_the_file(capsys, dataset, monkeypatch):
@@ -483,6 +562,46 @@ def test_output_that_cannot_be_printed_is_told(python):
         )  # fmt: skip
     assert result.returncode == 1
     assert one_sentence(result.stderr).startswith("error: Cannot print: no space left")
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "ascii"])
+def test_a_console_without_unicode_is_printed_to(encoding, python, params_file):
+    """A UnicodeEncodeError at the first dash or dot that the console lacks."""
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for command in (
+        ["train", "--epochs", "1", "--evaluate", "end"],
+        ["evaluate", "--params", str(params_file)],
+        ["predict", "--params", str(params_file), "sieben–.png"],
+        ["train", "--help"],
+    ):
+        result = python(
+            "-m", "mnist_code", *command, env=environment, encoding=encoding
+        )
+        assert result.returncode == (command[0] == "predict")
+        assert "Traceback" not in result.stderr
+        assert "\\u" not in result.stdout + result.stderr
+    assert "training       -  test" in python(
+        "-m", "mnist_code", *["train", "--epochs", "1", "--evaluate", "end"],
+        env=environment, encoding=encoding,
+    ).stdout  # fmt: skip
+
+
+def test_a_character_without_a_plain_form_is_escaped():
+    """A file name in another script that ends the program."""
+    assert "× 数 –".encode("ascii", "mnist_code.plain") == b"x \\u6570 -"
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "2>&-"])
+def test_closed_output_is_told(closed, params_file, picture):
+    """An AttributeError of None, or an answer that goes nowhere."""
+    command = f"{sys.executable} -m mnist_code predict --params {params_file} {picture}"
+    result = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"], capture_output=True, text=True
+    )
+    assert result.returncode == (">&-" in closed.split())
+    assert "Traceback" not in result.stderr
+    if closed == ">&-":
+        assert "standard output is closed" in one_sentence(result.stderr)
 
 
 def test_learning_nothing_is_told(capsys):

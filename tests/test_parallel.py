@@ -153,10 +153,10 @@ def test_the_command_trains_on_many_devices(capsys, tmp_path):
     [
         (["--devices=0"], "devices must be 1 or more, not 0"),
         (["--devices=9"], "devices must be at most the 8 here, not 9"),
-        (["--processes=2"], "need a coordinator"),
-        (["--process-id=0"], "need a coordinator"),
-        (["--coordinator=localhost:1"], "needs processes and process_id"),
-        (["--coordinator=localhost:1", "--processes=2"], "needs processes and"),
+        (["--processes=2"], "need a --coordinator"),
+        (["--process-id=0"], "need a --coordinator"),
+        (["--coordinator=localhost:1"], "needs --processes and --process-id"),
+        (["--coordinator=localhost:1", "--processes=2"], "needs --processes and"),
         (
             ["--coordinator=localhost:1", "--processes=2", "--process-id=2"],
             "process_id must be from 0 to 1, not 2",

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_code.exercises.feedback import call, checking, compare, kind, numbers
 
-CASES = [(5, 3), (3, 5), (4, 4), (1, 2)]  # images, means
+CASES = [(5, 3), (4, 4), (1, 2)]  # images, means
 IN_STEP = (
     "images and means cannot be mapped in step, since their numbers differ, "
     "so map over one with None for the other, then over the other"

@@ -1,0 +1,88 @@
+"""Several processes: what can be missing on the machines they run on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from mnist_code import processes
+from mnist_code.errors import ProcessError
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture
+def without_proxy():
+    """The environment, without what may stand between two processes."""
+    return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+
+
+@pytest.mark.parametrize("platform", ["cuda", "gpu", "tpu", "nonsense"])
+def test_a_platform_that_is_not_installed_is_told(platform, python):
+    """A bare AssertionError, or a message about another platform."""
+    if platform in ("gpu", "cuda") and os.path.exists("/dev/nvidia0"):
+        pytest.skip("there is a GPU here")
+    environment = {**os.environ, "JAX_PLATFORMS": platform}
+    for command in (["train", "--dataset", "digits"], ["evaluate"]):
+        result = python("-m", "mnist_code", *command, env=environment)
+        assert result.returncode == 1
+        assert result.stderr.startswith(f"error: JAX_PLATFORMS is {platform}, which")
+        assert "Unset JAX_PLATFORMS" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_a_host_without_an_address_is_told(monkeypatch, capsys):
+    """Two minutes of silence, and then a crash in C++."""
+    monkeypatch.setattr(processes, "CONNECT_SECONDS", 0.1)
+    with pytest.raises(
+        ProcessError, match=r"the host nowhere\.invalid: .*\. Give --coord"
+    ):
+        processes.connect("nowhere.invalid:1234", 2, 1)
+    assert "Cannot find the host nowhere.invalid yet" in capsys.readouterr().err
+
+
+def test_a_host_that_gets_an_address_later_is_waited_for(monkeypatch):
+    """A cluster's machine that is started a second after this one."""
+    answers = [socket.gaierror(-2, "Name or service not known"), None]
+
+    def look_up(*_):
+        if answer := answers.pop(0):
+            raise answer
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    processes._wait_for_name("late")
+    assert answers == []
+
+
+@pytest.mark.slow
+def test_a_machine_that_does_not_know_its_own_name_is_told(tmp_path, without_proxy):
+    """A traceback that ends in Gloo's source."""
+    rename = ["unshare", "--uts", "--map-root-user", "sh", "-c"]
+    script = 'hostname name-without-address && exec "$@"'
+    if subprocess.run([*rename, script, "-", "true"], capture_output=True).returncode:
+        pytest.skip("a host cannot be renamed here")
+    options = ["--dataset=digits", "--epochs=1", "--processes=2"]
+    options.append(f"--coordinator=127.0.0.1:{free_port()}")
+    command = [sys.executable, "-m", "mnist_code", "train", *options]
+    both = [
+        subprocess.Popen(
+            [*rename, script, "-", *command, f"--process-id={number}"],
+            cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=without_proxy,
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
+    for process in both:
+        _, error = process.communicate(timeout=100)
+        assert process.returncode == 1
+        assert error.startswith(
+            "error: This machine cannot look up its own name, name-"
+        )
+        assert "Traceback" not in error
