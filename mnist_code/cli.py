@@ -115,8 +115,8 @@ def _parser() -> Parser:
     )  # fmt: skip
     files.add_argument(
         "--resume", action="store_true",
-        help="continue from the newest of the --checkpoints, or start if there is none; "
-        f"without that option, they are kept in the folder {DEFAULT_CHECKPOINTS}",
+        help="continue from the newest of the checkpoints, or start if there is none; "
+        f"without --checkpoints, the folder is called {DEFAULT_CHECKPOINTS}",
     )  # fmt: skip
     several = train.add_argument_group(
         "several devices and processes",
