@@ -10,9 +10,11 @@ from helpers import ROOT
 PACKAGE = ROOT / "mnist_code"
 # Each imports only from those before it. The README describes them in this order.
 ORDER = [
-    "errors", "config", "files", "quiet", "console", "images", "data", "model", "evaluation", "learning",
+    "errors", "config", "files", "quiet", "console", "images", "data",
+    "model", "evaluation", "learning",
     "augment", "parallel", "recipes", "processes", "training", "storage", "checkpoint",
-    "recorder", "export", "browser", "serve", "cli", "__main__",
+    "recorder", "export", "browser", "serve",
+    "arguments", "cli", "__main__",
 ]  # fmt: skip
 PART_I = ["model", "evaluation", "learning"]
 FOUNDATIONS = ORDER[: ORDER.index("model")]

@@ -77,7 +77,7 @@ def lighter(picture: str) -> str:
     if len(picture) < HEAVY:
         return picture
     with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
-        if image.mode != "RGBA" or image.getextrema()[3] != (255, 255):
+        if image.mode != "RGBA" or image.getchannel("A").getextrema() != (255, 255):
             return picture  # only opaque ones can be reduced well
         few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
         buffer = io.BytesIO()
