@@ -5,12 +5,17 @@
 #   docker run -p 8080:8080 -v "$PWD/params.safetensors:/opt/ml/model/params.safetensors:ro" digits
 FROM python:3.12-slim
 
+# Several containers behind one address, or one after another: SageMaker then chooses the port and
+# passes it as SAGEMAKER_BIND_TO_PORT, which `serve` reads. The server holds one model, so there is
+# no label multi-models, which promises that models can be loaded and unloaded by request.
+LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
+
 WORKDIR /src
 COPY constraints.txt pyproject.toml requirements.txt README.md LICENSE ./
 COPY mnist_code mnist_code
 # What serving imports, and no more: no TensorFlow, no Jupyter.
 RUN pip install --no-cache-dir -c constraints.txt \
-    jax jaxtyping numpy safetensors scipy pillow tqdm filelock starlette uvicorn \
+    jax jaxtyping numpy safetensors scipy pillow tqdm filelock anyio starlette uvicorn \
     && pip install --no-cache-dir --no-deps .
 
 ENV MNIST_CODE_HOST=0.0.0.0 \

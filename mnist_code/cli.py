@@ -172,7 +172,7 @@ def _parser() -> Parser:
         help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
-        "--port", type=int, default=8080,
+        "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"),
         help="0 takes one that is free (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(

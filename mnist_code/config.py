@@ -116,10 +116,9 @@ class Config:
         "epoch: after every epoch; end: once, on test images only",
         choices=("epoch", "end"),
     )
-    # The learning rate shrinks by the factor `decay_rate` every `decay_steps` epochs.
-    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)
-    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)
-    layer_sizes: tuple[int, ...] = LAYER_SIZES
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # of the rate
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # in epochs
+    layer_sizes: tuple[int, ...] = LAYER_SIZES  # units, input first
 
     def __post_init__(self):
         for setting in dataclasses.fields(self):

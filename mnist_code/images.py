@@ -22,6 +22,8 @@ from mnist_code.errors import ImageError, reason
 
 BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
+CROP = "Crop the picture to the digit and some paper around it"
+MAX_PIXELS = 100_000_000  # a small file can hold a picture that fills the memory
 MIN_CONTRAST = 0.1  # of the range from black to white; less than this is paper, not ink
 
 
@@ -85,24 +87,98 @@ def _trim_frame(
 def _find_ink(
     gray: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
-    """How far each pixel stands out from the paper, 0 on the paper itself."""
-    at_edge = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
-    if at_edge - gray.min() > gray.max() - at_edge:  # dark ink on light paper
-        gray = 1.0 - gray
-    # A wide opening removes every stroke and leaves the paper with its shadows.
-    width = max(3, max(gray.shape) // 2)
-    paper = ndimage.grey_opening(gray, size=(width, width), mode="nearest")
-    ink = gray - ndimage.gaussian_filter(np.minimum(paper, gray), 1.0)
-    if ink.max() < MIN_CONTRAST:
+    """How much ink each pixel shows: 0 on the paper, whose brightness is estimated locally."""
+    side = max(gray.shape)
+    gray = ndimage.gaussian_filter(gray, side / 200)  # noise; nothing in a tiny picture
+    # Around any point, most is paper, so the median tells whether ink is darker or lighter.
+    step = max(1, side // 40)
+    coarse = gray[::step, ::step]
+    difference = coarse - ndimage.median_filter(coarse, max(3, side // step // 2))
+    light = (difference**3).sum() > 0
+    # A wide closing removes every dark stroke and keeps the paper, however sharp its shadows are.
+    # Padding lets whatever reaches the edge continue beyond it, so it passes for paper, too.
+    width = max(3, side // 3)
+    padded = np.pad(-gray if light else gray, width, mode="edge")
+    paper = ndimage.grey_closing(padded, size=(width, width))
+    paper = paper[width:-width, width:-width]
+    ink = gray + paper if light else (paper - gray) / np.maximum(paper, 0.1)
+    return np.maximum(ink - np.median(ink), 0)  # the median is what noise adds
+
+
+def _remove_lines(
+    ink: Float[np.ndarray, "height width"],
+) -> Float[np.ndarray, "height width"]:
+    """Remove thin lines that run from the left edge to the right one, but no strokes across them."""
+    height, width = ink.shape
+    if min(height, width) < 64:  # too coarse to tell a line from a stroke
+        return ink
+    along = ndimage.uniform_filter1d(ink, width // 6, axis=1, mode="nearest")
+    thin = along - ndimage.grey_opening(along, size=(height // 16, 1))
+    thin = ndimage.maximum_filter1d(thin, 3, axis=0)  # a line may lean a little
+    thin = ndimage.grey_opening(thin, size=(1, width // 2))
+    regions, count = ndimage.label(thin > 0.06 * ink.max(), np.ones((3, 3)))
+    ends = [
+        ndimage.maximum(part.max(axis=1), regions[:, at], np.arange(1, count + 1))
+        for part, at in ((ink[:, :3], 0), (ink[:, -3:], -1))
+    ]
+    lines = 1 + np.flatnonzero(np.min(ends, axis=0) > 0.06 * ink.max())
+    if lines.size == 0:
+        return ink
+    mask = np.isin(regions, lines)
+    thickness = int(np.ceil(mask.sum() / lines.size / width)) + 1
+    across = ndimage.grey_opening(ink, size=(thickness, 1))  # longer runs are strokes
+    return np.where(mask, across, ink)
+
+
+def _choose_digit(
+    ink: Float[np.ndarray, "height width"],
+) -> tuple[Float[np.ndarray, "height width"], list[str]]:
+    """Keep the heaviest shape and the pieces close to it; say what makes the choice doubtful."""
+    top = ink.max()
+    if top < MIN_CONTRAST:
         raise ImageError("nothing stands out from the paper: it is almost of one color")
-    ink = np.where(ink > 0.15 * ink.max(), ink, 0.0)
-    # Keep the strokes, soft edges and all: a shadow is nowhere as dark as they are, and a speck of
-    # dust, which would widen the box, is tiny beside the largest.
+    noise = np.median(ink[ink > 0]) if (ink > 0).any() else 0.0
+    ink = np.where(ink > max(0.2 * top, min(6 * noise, 0.4 * top)), ink, 0.0)
     regions, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
     every = np.arange(1, count + 1)
-    strokes = every[ndimage.maximum(ink, regions, every) > 0.5 * ink.max()]
-    mass = ndimage.sum(ink, regions, strokes)
-    return np.where(np.isin(regions, strokes[mass > 0.05 * mass.max()]), ink, 0.0)
+    mass = ndimage.sum(ink, regions, every)
+    # A shadow is nowhere as dark as strokes are.
+    mass[ndimage.maximum(ink, regions, every) < 0.5 * top] = 0
+    heavy = mass > 0.05 * mass.max()
+    edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+    values = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
+    at_edge = np.isin(every, edge[values > 0.5 * top])
+    if (at_edge & (mass > 0.25 * mass.max())).any():
+        raise ImageError(f"something large touches its edge. {CROP}")
+    if heavy.sum() > 12:
+        raise ImageError(f"it shows {heavy.sum()} shapes. {CROP}")
+    heavy &= ~at_edge
+    boxes = ndimage.find_objects(regions)
+    main = boxes[int(mass.argmax())]
+    sides = [place.stop - place.start for place in main]
+    solid = (ink[main] > 0).mean()
+    if solid > 0.85 and min(sides) > 0.5 * max(sides) and max(sides) > 32:
+        raise ImageError(f"it shows a solid area instead of strokes. {CROP}")
+    close, tall = [], 0
+    for region in every[heavy]:
+        box = boxes[region - 1]
+        gaps = [
+            max(a.start - b.stop, b.start - a.stop, 0)
+            for a, b in zip(box, main, strict=True)
+        ]
+        if max(gaps) <= 0.2 * max(sides):
+            close.append(region)
+        tall += box[0].stop - box[0].start > 0.5 * sides[0]
+    hints = []
+    if tall > 1:
+        hints.append(f"the picture shows {tall} shapes of similar size, not one digit")
+    if (at_edge & (mass > 0)).any():
+        hints.append("something touches the edge of the picture")
+    ink = np.where(np.isin(regions, close), ink, 0.0)
+    full = np.percentile(
+        ink[ink > 0], 75
+    )  # as strokes of MNIST are: white, soft at the edge
+    return np.minimum(ink / full, 1.0), hints
 
 
 def _without_transparency(picture: Image.Image) -> Image.Image:
@@ -116,7 +192,7 @@ def _without_transparency(picture: Image.Image) -> Image.Image:
 
 
 def read_image(
-    source: str | os.PathLike[str] | bytes,
+    source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
 ) -> UInt8[np.ndarray, "28 28 1"]:
     """Read one picture of a digit and bring it to MNIST's form.
 
@@ -124,7 +200,8 @@ def read_image(
     transparency, with a frame, turned as the camera says.
 
     Args:
-        source: the path of a file, or what stands in one.
+        source: the path of a file, or its content.
+        max_pixels: larger pictures are refused before they are unpacked.
 
     Raises:
         ImageError: the file is missing, empty, no image, or shows nothing.
@@ -137,6 +214,11 @@ def read_image(
         # Pillow's remarks, on odd metadata and on great size, are of no use to who sees the answer.
         opened = io.BytesIO(source) if isinstance(source, bytes) else source
         with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
+            if file.width * file.height > max_pixels:
+                raise ImageError(
+                    f"{path} is too large: {file.width:,} × {file.height:,} pixels."
+                    " Make it smaller, or crop it to the digit."
+                )
             picture: Image.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
                 values = np.asarray(picture, np.float64)
@@ -160,6 +242,9 @@ def read_image(
         ) from None
     try:
         gray = _trim_frame(np.asarray(picture, np.float64) / 255)
-        return fit_box(_find_ink(gray))[..., None]
+        ink = _find_ink(gray)
+        ink = _remove_lines(_remove_lines(ink).T).T
+        ink, hints = _choose_digit(ink)
+        return fit_box(ink)[..., None]
     except ImageError as error:
         raise ImageError(f"Cannot find a digit in {path}: {error}.") from None

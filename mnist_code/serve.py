@@ -1,8 +1,8 @@
-"""A trained network behind HTTP: the container contract of Amazon SageMaker.
+"""A trained network behind HTTP, following the container contract of Amazon SageMaker.
 
-`GET /ping` says that the server lives, `POST /invocations` takes pictures and gives labels and
-probabilities. What comes from outside is bounded in size and time, and whatever is wrong with it,
-the answer is one sentence of JSON with a status from 400 to 499.
+`GET /ping` says that the server is up; `POST /invocations` takes pictures and returns labels and
+probabilities. Requests are limited in size and time, and every refusal is a sentence of JSON with a
+status from 400 to 499.
 
 Source: "Custom inference code with hosting services", Amazon SageMaker AI Developer Guide.
 """
@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 from jaxtyping import Float
-from PIL import Image
 
 from mnist_code.data import as_vectors
 from mnist_code.errors import (
@@ -27,6 +26,7 @@ from mnist_code.errors import (
     ImageError,
     MissingDependencyError,
     MnistCodeError,
+    reason,
 )
 from mnist_code.images import read_image
 from mnist_code.model import Params, probabilities
@@ -34,18 +34,20 @@ from mnist_code.model import Params, probabilities
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+# SageMaker's own clients send pictures as application/x-image, others as plain bytes.
+PICTURES = (
+    "image/png", "image/jpeg", "application/x-image", "application/octet-stream",
+)  # fmt: skip
 MAX_BYTES = 6 * 2**20  # a photograph from a phone
-MAX_IMAGES = 256  # in one request
-MAX_PIXELS = 25_000_000  # of one picture; a small file can hold a huge one
-MAX_CONNECTIONS = 256  # further ones are told 503
+MAX_IMAGES = 256  # per request
+MAX_PIXELS = 25_000_000  # per picture; a small file can hold a huge one
+MAX_CONNECTIONS = 256  # further ones are answered with 503
 READ_SECONDS = 10.0  # for a client to send its request
-STOP_SECONDS = (
-    25  # to finish what has begun; SageMaker kills 30 s after it asked to stop
-)
+STOP_SECONDS = 25  # to finish open requests; SageMaker kills 30 s after asking to stop
 
 
 class RequestError(MnistCodeError):
-    """A request that cannot be answered; `status` is what HTTP calls the reason."""
+    """A request that cannot be answered; `status` is HTTP's number for the reason."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -55,13 +57,13 @@ class RequestError(MnistCodeError):
 def answer(
     classify: Callable[[np.ndarray], np.ndarray], content_type: str, body: bytes
 ) -> dict[str, Any]:
-    """What `POST /invocations` says to one request.
+    """The answer of `POST /invocations` to one request.
 
     Args:
         classify: images (n, 784), float32 from 0 to 1, to probabilities (n, 10).
-        content_type: `image/png` or `image/jpeg` for one picture, brought to MNIST's form;
+        content_type: one of `PICTURES` for one picture, which is brought to MNIST's form;
             `application/json` for `{"instances": [...]}`, each 784 or 28 × 28 numbers from 0 to 1.
-        body: the bytes of it.
+        body: the bytes of the request.
 
     Returns:
         `{"predictions": [{"label": ..., "probabilities": [...]}]}`, one for each image.
@@ -79,9 +81,9 @@ def answer(
         raise RequestError(
             400, "The request is empty. Send a PNG, a JPEG or JSON in its body."
         )
-    if content_type in ("image/png", "image/jpeg"):
+    if content_type in PICTURES:
         try:
-            images = as_vectors(read_image(body)[None])
+            images = as_vectors(read_image(body, MAX_PIXELS)[None])
         except ImageError as error:
             raise RequestError(400, str(error)) from None
     elif content_type == "application/json":
@@ -89,7 +91,7 @@ def answer(
     else:
         raise RequestError(
             415,
-            "The Content-Type must be image/png, image/jpeg or application/json, "
+            f"The Content-Type must be {', '.join(PICTURES)} or application/json, "
             f"not {content_type or 'missing'}.",
         )
     predictions = [
@@ -100,11 +102,11 @@ def answer(
 
 
 def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
-    """The images of a JSON request, as the network takes them."""
+    """The images of a JSON request, in the form that the network takes."""
     try:
         held = json.loads(body)
     except (ValueError, RecursionError):
-        raise RequestError(400, "The body is no JSON.") from None
+        raise RequestError(400, "The body is not JSON.") from None
     instances = held.get("instances") if isinstance(held, dict) else None
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_IMAGES:
         raise RequestError(
@@ -121,7 +123,7 @@ def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
         raise RequestError(
             400, "Each image must be a list of 784 numbers, or 28 lists of 28 numbers."
         )
-    if not (images.min() >= 0 and images.max() <= 1):  # not a number is neither
+    if not (images.min() >= 0 and images.max() <= 1):  # also refuses NaN
         raise RequestError(
             400, "Each number must be from 0 (black) to 1 (white); divide bytes by 255."
         )
@@ -129,9 +131,9 @@ def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
 
 
 def classifier(params: Params) -> Callable[[np.ndarray], np.ndarray]:
-    """Compile the network for 1, 2, 4, ... images at once, before the first request comes.
+    """Compile the network for 1, 2, 4, ... images at once, before the first request arrives.
 
-    A batch is padded with black images to the next of these sizes, so nothing is compiled later.
+    Batches are padded with black images to the next of these sizes, so nothing is compiled later.
 
     Args:
         params: of the trained network.
@@ -158,7 +160,7 @@ def classifier(params: Params) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
-    """The application, of Starlette's: an ASGI server such as Uvicorn can run it.
+    """A Starlette application, which any ASGI server (Uvicorn, for example) can run.
 
     Args:
         params: of the trained network.
@@ -167,7 +169,7 @@ def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
     Raises:
         MissingDependencyError: Starlette is not installed.
     """
-    _demand_packages()
+    _require_packages()
     import anyio
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
@@ -175,7 +177,6 @@ def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow refuses twice as many
     classify = classifier(params)
     workers = anyio.CapacityLimiter(os.cpu_count() or 1)  # others wait their turn
 
@@ -183,48 +184,55 @@ def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
         return Response()
 
     async def invocations(request):
-        try:
-            async with asyncio.timeout(read_seconds):
-                body = await _read(request)
-            content_type = request.headers.get("content-type", "").split(";")[0].strip()
-            return JSONResponse(
-                await anyio.to_thread.run_sync(
-                    answer, classify, content_type.lower(), body, limiter=workers
-                )
+        body = await _read(request, read_seconds)
+        content_type = request.headers.get("content-type", "").split(";")[0].strip()
+        return JSONResponse(
+            await anyio.to_thread.run_sync(
+                answer, classify, content_type.lower(), body, limiter=workers
             )
-        except RequestError as error:
-            return refuse(error.status, str(error))
-        except TimeoutError:
-            return refuse(408, f"The request did not arrive in {read_seconds:g} s.")
-        except ClientDisconnect:
-            return Response(status_code=400)  # nobody reads it
+        )
 
-    def refuse(status, message):
-        return JSONResponse({"error": message}, status, {"Connection": "close"})
+    async def refuse(request, error):  # part of the body may still be on its way: close
+        return JSONResponse(
+            {"error": str(error)}, error.status, {"Connection": "close"}
+        )
 
     async def refuse_route(request, error):
         return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    async def nobody_listens(request, error):
+        return Response(status_code=400)
 
     return Starlette(
         routes=[
             Route("/ping", ping),
             Route("/invocations", invocations, methods=["POST"]),
         ],
-        exception_handlers={HTTPException: refuse_route},
+        exception_handlers={
+            RequestError: refuse,
+            HTTPException: refuse_route,
+            ClientDisconnect: nobody_listens,
+        },
     )
 
 
-async def _read(request: Request) -> bytes:
-    """The body, if it is not too large."""
+async def _read(request: Request, seconds: float) -> bytes:
+    """The body of a request, unless it is too large or too slow."""
     too_large = RequestError(413, f"The body must be at most {MAX_BYTES:,} bytes.")
     body = bytearray()
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size <= MAX_BYTES:
-            body += part
-        elif size > 8 * MAX_BYTES:  # until then it is read, so that its sender listens
-            raise too_large
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                size += len(part)
+                if size <= MAX_BYTES:
+                    body += part
+                elif size > 8 * MAX_BYTES:  # a client hears us only when it has sent
+                    raise too_large
+    except TimeoutError:
+        raise RequestError(
+            408, f"The request did not arrive in {seconds:g} s."
+        ) from None
     if size > MAX_BYTES:
         raise too_large
     return bytes(body)
@@ -236,24 +244,24 @@ def serve(
     port: int = 8080,
     read_seconds: float = READ_SECONDS,
 ) -> None:
-    """Serve until the process is asked to stop, and print one line when it is ready.
+    """Serve until the process is asked to stop; print one line when ready.
 
     Args:
         params: of the trained network.
         host: the address to listen on: 127.0.0.1 for this machine alone, 0.0.0.0 for all.
-        port: 0 for one that is free.
+        port: 0 for any that is free.
         read_seconds: how long a client may take to send its request.
 
     Raises:
         MissingDependencyError: Starlette or Uvicorn is not installed.
-        ConfigError: `port` is none, or the address cannot be listened on.
+        ConfigError: `port` is out of range, or nothing can listen on the address.
     """
-    _demand_packages()
+    _require_packages()
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Impatient(H11Protocol):
-        """Closes the connection of a client that sends no whole request line and headers."""
+        """Closes the connection of a client that does not finish its request line and headers."""
 
         def connection_made(self, transport):
             super().connection_made(transport)
@@ -269,9 +277,9 @@ def serve(
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise ConfigError(
-            f"cannot listen on {host}, port {port}: {reason}; choose another --host or --port"
+            f"cannot listen on {host}, port {port}: {reason(error)}; "
+            "choose another --host or --port"
         ) from None
     with listener:
         config = uvicorn.Config(
@@ -288,12 +296,13 @@ def serve(
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _demand_packages() -> None:
+def _require_packages() -> None:
     try:
+        import anyio  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            "Serving needs the packages starlette and uvicorn. "
+            "Serving needs the packages anyio, starlette and uvicorn. "
             'Install them: pip install -c constraints.txt -e ".[serve]"'
         ) from error

@@ -114,7 +114,7 @@ def test_what_is_there_already_is_not_replaced_by_a_folder(kind, trained, tmp_pa
     """A model that a server is reading, deleted under its hands; another's folder lost."""
     place = tmp_path / "model"
     place.write_text("old") if kind == "file" else place.mkdir()
-    with pytest.raises(FileError, match="exists already"):
+    with pytest.raises(FileError, match="already exists"):
         export(trained, "savedmodel", place)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 

@@ -306,11 +306,11 @@ def _jpeg_of_noise():
     [
         (None, "no such file"),
         (b"", "empty"),
-        (b"PK\x03\x04 no image at all", "no image"),
-        (b"hello\n", "no image"),
-        (_png()[:-40], "damaged"),
-        (_png()[:20], "damaged"),
-        (_jpeg_of_noise()[:-2000], "damaged"),
+        (b"PK\x03\x04 no image at all", "not an image"),
+        (b"hello\n", "not an image"),
+        (_png()[:-40], "corrupt"),
+        (_png()[:20], "corrupt"),
+        (_jpeg_of_noise()[:-2000], "corrupt"),
     ],
     ids=["missing", "empty", "zip", "text", "truncated PNG", "stump", "truncated JPEG"],
 )

@@ -28,7 +28,14 @@ from mnist_code.data import as_vectors
 from mnist_code.errors import MissingDependencyError
 from mnist_code.images import read_image
 from mnist_code.model import probabilities
-from mnist_code.serve import MAX_BYTES, MAX_IMAGES, RequestError, answer, classifier
+from mnist_code.serve import (
+    MAX_BYTES,
+    MAX_IMAGES,
+    PICTURES,
+    RequestError,
+    answer,
+    classifier,
+)
 from mnist_code.storage import save_params
 
 READ_SECONDS = 1.5
@@ -119,11 +126,12 @@ def test_json_is_answered_as_the_network_would(count, shape, server, dataset, tr
     assert labels == expected.argmax(axis=1).tolist()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_picture_is_answered_as_predict_would(kind, server, dataset, trained):
-    """A picture that the network sees otherwise than `predict` shows it."""
+@pytest.mark.parametrize("content_type", [*PICTURES, "Image/PNG; charset=x"])
+def test_a_picture_is_answered_as_predict_would(content_type, server, dataset, trained):
+    """A picture that the server sees differently from `predict`, or whose type it refuses."""
+    kind = "JPEG" if "jpeg" in content_type else "PNG"
     picture = as_picture(dataset.test_images[0], kind)
-    status, content = server.invoke(picture, f"image/{kind.lower()}; charset=x")
+    status, content = server.invoke(picture, content_type)
     (found,) = content["predictions"]
     vectors = as_vectors(read_image(picture)[None])
     expected = np.asarray(probabilities(trained, jnp.asarray(vectors))[0])
@@ -172,9 +180,9 @@ def test_one_connection_takes_several_requests(server, dataset):
 BLACK = [0.0] * 784
 MALFORMED = {
     "empty": (b"", "application/json", 400, "empty"),
-    "no JSON": (b"{", "application/json", 400, "no JSON"),
-    "not UTF-8": (b'{"instances": "\xff"}', "application/json", 400, "no JSON"),
-    "too deep": (b"[" * 100_000, "application/json", 400, "no JSON"),
+    "no JSON": (b"{", "application/json", 400, "not JSON"),
+    "not UTF-8": (b'{"instances": "\xff"}', "application/json", 400, "not JSON"),
+    "too deep": (b"[" * 100_000, "application/json", 400, "not JSON"),
     "deep images": (b'{"instances":[' + b"[" * 70 + b"]" * 70 + b"]}", "application/json",
                     400, "784"),
     "a list": (b"[[0]]", "application/json", 400, "instances"),
@@ -192,10 +200,10 @@ MALFORMED = {
     "negative": (json.dumps({"instances": [[-1] * 784]}), "application/json", 400, "divide"),
     "NaN": (json.dumps({"instances": [[np.nan] * 784]}), "application/json", 400, "divide"),
     "infinity": (json.dumps({"instances": [[np.inf] * 784]}), "application/json", 400, "divide"),
-    "no picture": (b"no picture", "image/png", 400, "no image"),
+    "no picture": (b"no picture", "image/png", 400, "not an image"),
     "a blank picture": (as_picture(np.zeros((28, 28, 1), np.uint8)), "image/png", 400, "digit"),
     "half a picture": (as_picture(np.eye(28, dtype=np.uint8)[..., None] * 255)[:150], "image/png",
-                       400, "damaged"),
+                       400, "corrupt"),
     "wrong type": (b"x", "text/plain", 415, "text/plain"),
     "no type": (b"x", "", 415, "missing"),
     "too large": (b" " * (MAX_BYTES + 1), "application/json", 413, f"{MAX_BYTES:,}"),
@@ -222,6 +230,13 @@ def test_a_picture_of_huge_size_in_a_small_file_is_refused(server):
     status, content = server.invoke(file.getvalue(), "image/png")
     assert status == 400
     assert "too large" in content["error"]
+
+
+def test_pillow_is_left_as_it_is(trained):
+    """A limit of the server that also binds whoever else uses Pillow in the process."""
+    before = Image.MAX_IMAGE_PIXELS
+    module.create_app(trained)
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 @pytest.mark.parametrize(
@@ -324,6 +339,26 @@ def test_an_impossible_address_is_told(option, words, trained, tmp_path, capsys)
     assert words in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("given", "arguments", "port"),
+    [("8123", [], 8123), ("8123", ["--port=8124"], 8124), (None, [], 8080)],
+)
+def test_the_port_that_sagemaker_chose_is_used(
+    given, arguments, port, monkeypatch, trained, tmp_path
+):
+    """A container among several that listens where nobody asks."""
+    monkeypatch.delenv("SAGEMAKER_BIND_TO_PORT", raising=False)
+    if given:
+        monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", given)
+    used = []
+    monkeypatch.setattr(
+        module, "serve", lambda params, host, port, _: used.append(port)
+    )
+    save_params(tmp_path / "params", trained)
+    assert main(["serve", "--params", str(tmp_path / "params"), *arguments]) == 0
+    assert used == [port]
+
+
 def test_bad_parameters_are_refused(tmp_path, capsys):
     """A server that starts without a network."""
     assert main(["serve", "--params", str(tmp_path / "missing")]) == 1
@@ -383,6 +418,8 @@ def test_the_container_runs_the_command():
     assert re.search(r"^EXPOSE 8080$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"^WORKDIR /opt/ml/model$", DOCKERFILE, re.MULTILINE)
     assert re.search(r"MNIST_CODE_HOST=0\.0\.0\.0", DOCKERFILE)
+    label = r"^LABEL com\.amazonaws\.sagemaker\.capabilities\.accept-bind-to-port=true$"
+    assert re.search(label, DOCKERFILE, re.MULTILINE)
 
 
 def test_the_container_installs_all_that_serving_imports(python, trained, tmp_path):

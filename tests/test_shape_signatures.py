@@ -94,8 +94,8 @@ def test_settings_have_their_help_text(extension):
     from mnist_code.config import Config
 
     comments = extension.field_comments(Config)
-    assert comments["batch_size"] == "images in one update"
-    assert comments["decay_rate"].startswith("the learning rate shrinks")
+    assert comments["batch_size"] == "images per update"
+    assert comments["decay_rate"] == "of the rate"
 
 
 def test_reference_shows_no_evaluated_type(reference):

@@ -90,7 +90,7 @@ BAD = {
     "missing": (None, "no such file"),
     "empty": (b"", "corrupt"),
     "text": (b"not parameters\n", "corrupt"),
-    "pickle": (pickle.dumps(Bomb()), "no safetensors"),
+    "pickle": (pickle.dumps(Bomb()), "not a safetensors"),
     "truncated": (GOOD[:-1], "corrupt"),
     "half": (GOOD[: len(GOOD) // 2], "corrupt"),
     "header only": (GOOD[:40], "corrupt"),

@@ -8,6 +8,8 @@ what stands below the package folder.
 from __future__ import annotations
 
 import argparse
+import base64
+import io
 import os
 import re
 import sys
@@ -17,8 +19,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from notebook_environment import ROOT, prepare
+from PIL import Image
 from tqdm import tqdm
 
+HEAVY = 60_000  # characters of Base64, from which on a picture is made lighter
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -64,6 +68,23 @@ def merge_streams(outputs):
     return merged
 
 
+def lighter(picture: str) -> str:
+    """A large PNG with 256 colors instead of millions: a third of the bytes, and no eye can tell.
+
+    Args:
+        picture: the PNG in Base64, as notebooks hold it.
+    """
+    if len(picture) < HEAVY:
+        return picture
+    with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        if image.mode != "RGBA" or image.getchannel("A").getextrema() != (255, 255):
+            return picture  # only opaque ones can be reduced well
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        buffer = io.BytesIO()
+        few.save(buffer, "PNG", optimize=True, dpi=image.info.get("dpi"))
+    return min(picture, base64.b64encode(buffer.getvalue()).decode(), key=len)
+
+
 def run(path: Path) -> None:
     """Execute one notebook and write it back, whole or not at all."""
     notebook = nbformat.read(path, as_version=4)
@@ -86,6 +107,8 @@ def run(path: Path) -> None:
             ):  # the last line says it; frames differ by version
                 output.traceback = [f"{output.ename}: {output.evalue}"]
             data = output.get("data", {})
+            if "image/png" in data:
+                data["image/png"] = lighter(data["image/png"])
             if "<Figure " in data.get("text/plain", "") and "image/png" not in data:
                 raise ValueError(f"the figure of cell {cell.id} has no picture")
     temporary = path.with_suffix(".part")

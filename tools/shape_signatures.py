@@ -28,7 +28,7 @@ def field_comments(cls: type) -> dict[str, str]:
     """What the comment, or the help text, beside each field of a class says."""
     fields = getattr(cls, "__dataclass_fields__", {}).items()
     found = re.findall(r"^    (\w+): .*  # (.+)", inspect.getsource(cls), re.M)
-    helps = [(name, f.metadata["help"]) for name, f in fields if "help" in f.metadata]
+    helps = [(name, f.metadata["help"]) for name, f in fields if f.metadata.get("help")]
     return dict(helps + found)
 
 

@@ -60,7 +60,7 @@ def _check_case(
         (count, "divide the count by the number of labels"),
         (1 - right, "this is the fraction that is wrong"),
         *_batch_mistakes(is_right),
-        (by_class, "this averages over the classes, so count over all images instead"),
+        (by_class, "this averages over the classes, so count all images instead"),
         (float(is_right.all()), "this asks whether every prediction is right"),
         (float(is_right.any()), "this asks whether any prediction is right"),
         (
@@ -78,7 +78,7 @@ def _check_case(
         otherwise = f"this divides by {divisor}, but there are {len(labels)} labels"
     compare(found, right, mistakes, otherwise, case, tolerance=2e-6)
     assert isinstance(result, float), (
-        f"The value is right, but it is {kind(result)}: convert it to a Python float with float(...)."
+        f"The value is right, but it is {kind(result)}: make it a Python float with float(...)."
     )
 
 

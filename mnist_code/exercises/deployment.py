@@ -84,23 +84,22 @@ def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) ->
     assert not integers[ZEROS].any(), (
         f"Row {ZEROS} holds only zeros, but its integers are not: does 0 / 0 come first?"
     )
-    assert integers.min() >= -127, (
-        "The integers should lie between -127 and 127, but one is -128: "
-        "divide the largest absolute value by 127, not 128."
-    )
     exact = weights / steps[:, None]
+    rounding = _rounding(integers, exact)
+    if integers.min() < -127:
+        why = rounding or "divide the largest absolute value by 127, not 128"
+        raise AssertionError(
+            f"The integers should lie between -127 and 127, but one is -128: {why}."
+        )
     error = np.abs(integers - exact)
     row = int(error.max(axis=1).argmax())
     if error.max() > 0.501:
+        why = rounding or "divide by the row's step and round to the nearest integer"
         if np.abs(exact).max() > 127.5:
             row = int(np.abs(exact).max(axis=1).argmax())
-            why = "its step is too small for its largest weight, so go by absolute values in each row"
-        elif np.abs(integers - np.trunc(exact)).max() < 0.01:
-            why = "round to the nearest integer before you convert to int8, which cuts off"
-        elif np.abs(integers - np.floor(exact)).max() < 0.01:
-            why = "round to the nearest integer instead of down"
-        else:
-            why = "divide by the row's step and round to the nearest integer"
+            why = (
+                "its step is too small for its largest weight, so go by absolute values"
+            )
         raise AssertionError(
             f"A weight of row {row} is {error[row].max():.2g} steps from its integer, but half a "
             f"step is the limit: {why}."
@@ -116,3 +115,14 @@ def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) ->
             f"The largest weight of row {number} should become 127 or -127, not "
             f"{largest.min()}: {why}."
         )
+
+
+def _rounding(integers: np.ndarray, exact: np.ndarray) -> str:
+    """The way of rounding that is wrong, if that explains all but the largest weights."""
+    ways = [
+        (np.trunc, "round to the nearest integer before you convert to int8, which cuts off"),
+        (np.floor, "round to the nearest integer instead of down"),
+        (np.ceil, "round to the nearest integer instead of up"),
+    ]  # fmt: skip
+    inner = np.abs(exact) < 126.5
+    return next((why for way, why in ways if (integers == way(exact))[inner].all()), "")

@@ -41,10 +41,9 @@ def check_shift(shift: Callable[[Any, Any], Any]) -> None:
             assert np.array_equal(moved, call(shift, key, image)), (
                 "The same key gives two different images: draw from `key` and nothing else."
             )
-        call(jax.jit(shift), keys[0], image, case="under jit")
-        moved = call(
-            jax.jit(jax.vmap(shift, (0, None))), keys, image, case="under vmap"
-        )
+        # Traced as jit does it, without the time to compile.
+        call(lambda: jax.eval_shape(shift, keys[0], image), case="under jit")
+        moved = call(jax.vmap(shift, (0, None)), keys, image, case="under vmap")
         _check_moves(_moves(np.asarray(moved), np.asarray(image)))
 
 
@@ -68,7 +67,7 @@ def _why_no_move(pictures: np.ndarray, image: np.ndarray) -> str:
     """What a picture is that is none of the 25."""
     farthest = 27
     padded = np.pad(image, farthest)
-    for picture in pictures[:20]:
+    for picture in pictures[:8]:
         for row, column in np.ndindex(2 * REACH + 1, 2 * REACH + 1):
             down, right = row - REACH, column - REACH
             if (picture == np.roll(image, (down, right), (0, 1))).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 import numpy as np
@@ -51,20 +52,21 @@ def _one_pass(batches: Callable, examples: int, size: int, seed: int) -> list:
     assert len(found) < examples + 2, (
         "Your generator does not stop after one pass: leave the loop over epochs to its caller."
     )
-    assert (given[0] == images).all() and (given[1] == labels).all(), (
+    kept = np.array_equal(given[0], images) and np.array_equal(given[1], labels)
+    assert kept, (
         "Your function reorders the arrays that it received: shuffle a list of indices instead, "
         "since the caller still needs them."
     )
     return [_pair(batch) for batch in found]
 
 
-def _pair(batch: object) -> tuple[np.ndarray, np.ndarray]:
+def _pair(batch: Any) -> tuple[np.ndarray, np.ndarray]:
     is_pair = isinstance(batch, tuple | list) and len(batch) == 2
     assert is_pair, (
         f"Each batch should be a pair (images, labels), but one is {kind(batch)}: "
         "what does the `yield` yield, or is it a `return`?"
     )
-    images, labels = batch  # type: ignore[misc]
+    images, labels = batch
     assert np.ndim(labels) > 0, (
         "A batch should hold `batch_size` examples, but your function yields one at a time."
     )
@@ -108,9 +110,10 @@ def _check_pass(batches: Callable, examples: int, size: int) -> None:
     images = np.concatenate([images for images, _ in made])
     labels = np.concatenate([labels for _, labels in made])
     numbers = images[:, 0]
-    assert (
-        np.isin(numbers, np.arange(examples)).all() and (numbers == images.T).all()
-    ), (
+    untouched = (
+        np.isin(numbers, np.arange(examples)).all() & (numbers == images.T).all()
+    )
+    assert untouched, (
         "The images of the batches are not the images that your function received: "
         "return them as they are."
     )

@@ -76,7 +76,7 @@ def _check_momentum(my_momentum: Callable) -> None:
         jax.jit(update), SECOND, state_1, PARAMS, name="update", case="under jit"
     )
     assert np.allclose(_flat(compiled), _flat(updates)), (
-        "Compiled with jax.jit, update gives other updates: it should depend on its arguments alone."
+        "Compiled with jax.jit, update gives other updates: let it depend on its arguments alone."
     )
     other = {"w": jnp.ones(3), "layers": [jnp.ones((2, 2))]}
     state = call(init, other, name="init", case="for parameters in a dictionary")
@@ -108,7 +108,8 @@ def _step(
 ) -> tuple[Any, Any]:
     made = call(update, gradients, state, params, name="update", case=case)
     updates, state = unpack(made, "updates", "state", name="update")
-    assert jax.tree.structure(updates) == jax.tree.structure(params), (
+    structures = {jax.tree.structure(updates), jax.tree.structure(params)}
+    assert len(structures) == 1, (
         "The updates should be a pytree like the parameters: compute them with jax.tree.map."
     )
     return updates, state
@@ -124,7 +125,7 @@ def _check_first(updates: Any, state: Any) -> None:
         (-gradients, "multiply by the learning rate"),
         (params + right, "return what is to be added to the parameters, not new parameters"),
         (0.1 * right, "the gradient enters the state whole, without the factor (1 - momentum)"),
-        (0.9 * right, "`momentum` multiplies the state, not the gradient, and gradients come first"),
+        (0.9 * right, "`momentum` multiplies the state, not the gradient"),
         (1.9 * right, "this is Nesterov's momentum; the update is -learning_rate times the state"),
         (right - 0.09 * params, "the first state is zeros, not the parameters"),
         (right - 0.09, "the first state is zeros, not ones"),
@@ -167,7 +168,10 @@ def _check_second(updates: Any) -> None:
             "the learning rate comes in twice, so keep the state without it",
         ),
     ]
-    otherwise = "the next state is momentum * state + gradient, and the updates are -learning_rate times it"
+    otherwise = (
+        "the next state is momentum * state + gradient, "
+        "and the updates are -learning_rate times the next state"
+    )
     case = "With learning rate 0.1 and momentum 0.9, in the second updates"
     compare(_flat(updates), right, mistakes, otherwise, case)
 

@@ -77,11 +77,12 @@ def _check_steps(update: Callable) -> None:
             "each call adds 1 to the count of the state it receives."
         )
         before, total = float(state["mean"]), values[:seen].sum()
+        divide = f"divide by the count with the new value, {seen}"
         mistakes = [
             (total, "this is the sum, so divide it by the count"),
             (float(x), "this is the last value, so let the mean move only part of the way"),
-            ((before + float(x)) / 2, "divide by the count instead of 2"),
-            (before + (float(x) - before) / (seen + 1), "divide by the count with the new value"),
+            ((before + float(x)) / 2, f"{divide}, instead of 2"),
+            (before + (float(x) - before) / (seen + 1), divide),
             (before + float(x) / seen, "add (x - mean) / count, not x / count"),
             (before - (float(x) - before) / seen, "the mean should move toward the value"),
             ((before + float(x)) / seen, "multiply the old mean by the old count first"),
@@ -102,7 +103,9 @@ def _check_purity(update: Callable) -> None:
     again = call(update, _state(0, 0.0), VALUES[0])
     fresh = (int(again["count"]), float(again["mean"])) == (1, float(VALUES[0]))
     later = call(update, _state(3, 1.0), np.float32(9))
-    assert fresh and (int(later["count"]), float(later["mean"])) == (4, 3.0), (
+    goes_on = (int(later["count"]), float(later["mean"])) == (4, 3.0)
+    is_pure = fresh and goes_on
+    assert is_pure, (
         "Called with another state, your function should go on from that one: "
         "keep nothing outside of `state`."
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_code.exercises.feedback import call, checking, compare, kind, numbers
 
-CASES = [(5, 3), (3, 5), (4, 4), (1, 2)]  # images, means
+CASES = [(5, 3), (4, 4)]  # images, means
 IN_STEP = (
     "images and means cannot be mapped in step, since their numbers differ, "
     "so map over one with None for the other, then over the other"
@@ -37,7 +37,7 @@ def _check_case(pairwise: Callable, m: int, k: int) -> None:
     image_key, mean_key = jax.random.split(jax.random.key(10 * m + k))
     images = jax.random.uniform(image_key, (m, 784))
     means = jax.random.uniform(mean_key, (k, 784))
-    case = f"{m} image{'s' * (m > 1)} and {k} means"
+    case = f"{m} images and {k} means"
     table = call(pairwise, images, means, case=f"for {case}", on_shapes=IN_STEP)
     assert isinstance(table, jax.Array | np.ndarray), (
         f"Your function should return one array with all distances, not {kind(table)}."

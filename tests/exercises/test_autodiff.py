@@ -101,7 +101,7 @@ WRONG = [
     ("runs over the whole batch", lambda z, y: jax.nn.logsumexp(z) - jnp.mean(picked(z, y))),
     ("divides by the 10 classes too", published),
     ("sums over axis 0", by_hand(lambda z: 0.0, axis=0)),
-    ("The maximum", by_hand(lambda z: z.max(axis=0))),
+    ("the maximum is taken over axis 0", by_hand(lambda z: z.max(axis=0))),
     ("from the logit of the label, too", shifted_once),
     ("not yet log-probabilities", lambda z, y: -jnp.mean(picked(z, y))),
     ("the logit of the label is missing", lambda z, y: jnp.mean(jax.nn.logsumexp(z, axis=-1))),
@@ -116,7 +116,7 @@ WRONG = [
     ("look for the mean", lambda z, y: jnp.float32(1.5)),
     ("an exponential overflows", by_hand(lambda z: 0.0)),
     ("subtract the largest number first", with_math),
-    ("added to the probabilities", of_probabilities(lambda p: -jnp.mean(jnp.log(p + 1e-3)))),
+    ("add nothing to the probabilities", of_probabilities(lambda p: -jnp.mean(jnp.log(p + 1e-3)))),
     ("rounding the probability to 0", of_probabilities(lambda p: -jnp.mean(jnp.log(p)))),
     ("rounding the probability to 0", of_probabilities(
         lambda p: -jnp.mean(jnp.log(jnp.clip(p, 1e-9))))),

@@ -66,7 +66,7 @@ WRONG = [
     ("in the same place", lambda p, y: mean(np.sort(p), np.sort(y))),
     ("without rounding", lambda p, y: round(mean(p, y), 2)),
     ("for all images together", lambda p, y: p == y),
-    ("convert it to a Python float", lambda p, y: jnp.mean(p == y)),
+    ("make it a Python float", lambda p, y: jnp.mean(p == y)),
     ("should consist of numbers", lambda p, y: f"{mean(p, y):.1%}"),
     ("divide once", lambda p, y: 0.4321),
     ("raises ValueError", lambda p, y: 1.0 if p == y else 0.0),

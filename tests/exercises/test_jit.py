@@ -91,9 +91,6 @@ RIGHT = [
     padding_first,
     changed(mask=lambda mask: mask.astype(np.float32)),
     changed(mask=lambda mask: mask.astype(int)),
-    changed(
-        images=lambda images: np.where(images.any(), images, 0.5).astype(np.float32)
-    ),
 ]
 
 WRONG = [

@@ -133,7 +133,7 @@ WRONG = [
     ("should stay short", filled_up),
     ("an empty batch comes last", one_too_many),
     ("does not stop", endless),
-    ("one example at a time", one_by_one),
+    ("yields one at a time", one_by_one),
     ("come twice", in_order(lambda rng, n, size: rng.integers(0, n, n))),
     ("shuffle them", in_order(lambda rng, n, size: np.arange(n))),
     ("same order", in_order(lambda rng, n, size: np.arange(n)[::-1])),

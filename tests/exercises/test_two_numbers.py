@@ -1,4 +1,4 @@
-"""The check of chapter 8 refuses what is wrong and says why."""
+"""The check of chapter 8 names the mistakes that learners make, and passes what is right."""
 
 from __future__ import annotations
 
@@ -6,57 +6,103 @@ import numpy as np
 import pytest
 
 from mnist_code.exercises.two_numbers import check_possible_counts
+from tests.helpers import assert_praised, assert_refused
+
+
+def decimals_of(printed):
+    return len(printed.partition(".")[2])
 
 
 def right(printed, total):
-    decimals = len(printed.partition(".")[2])
+    decimals = decimals_of(printed)
     return [k for k in range(total + 1) if f"{k / total:.{decimals}f}" == printed]
 
 
 def by_distance(printed, total):
     """Half a unit of the last digit to either side; no score of the check is exactly there."""
-    half = 0.5 * 10.0 ** -len(printed.partition(".")[2])
+    half = 0.5 * 10.0 ** -decimals_of(printed)
     scores = np.arange(total + 1) / total
     return np.flatnonzero(np.abs(scores - float(printed)) <= half - 1e-12)
 
 
-def nearest_only(printed, total):
+def with_a_loop(printed, total):
+    counts = []
+    for k in range(total + 1):
+        if "{:.{}f}".format(k / total, decimals_of(printed)) == printed:
+            counts.append(k)  # noqa: PERF401
+    return tuple(reversed(counts))
+
+
+def generator(printed, total):
+    yield from right(printed, total)
+
+
+def nearest(printed, total):
     return [round(float(printed) * total)]
 
 
-def without_the_last(printed, total):
-    return [k for k in right(printed, total) if k < total]
+def nearest_that_fits(printed, total):
+    return [k for k in nearest(printed, total) if k in right(printed, total)]
 
 
-def ignores_the_last_zero(printed, total):
-    return right(str(float(printed)), total)
+def rounded(printed, total):
+    decimals = decimals_of(printed)
+    return [k for k in range(total + 1) if round(k / total, decimals) == float(printed)]
 
 
-@pytest.mark.parametrize("answer", [right, lambda p, t: np.array(right(p, t))])
-def test_accepts_what_is_right(answer, capsys):
-    check_possible_counts(answer)
-    assert "Right: check_possible_counts" in capsys.readouterr().out
+def as_text(printed, total):
+    decimals = decimals_of(printed)
+    return [k for k in range(total + 1) if str(round(k / total, decimals)) == printed]
 
 
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (lambda p, t: None, "returns None"),
-        (lambda p, t: 78, "a list of whole numbers, and returns int"),
-        (lambda p, t: [float(p) * t], "should return whole numbers"),
-        (nearest_only, "should not contain 78: 78 / 90 is printed as 0.867"),
-        (lambda p, t: [], "leaves out 78"),
-        (lambda p, t: right(p, t) * 2, "more than once"),
-        (without_the_last, "leaves out 7: .*Can all answers be right"),
-        (ignores_the_last_zero, "should not contain 14"),
-        (lambda p, t: range(t + 1), "should not contain 0"),
-    ],
-)
-def test_says_what_is_wrong(answer, message):
-    with pytest.raises(AssertionError, match=message):
-        check_possible_counts(answer)
+def cut_off(printed, total):
+    by = 10 ** decimals_of(printed)
+    return [
+        k for k in range(total + 1) if k * by // total == round(float(printed) * by)
+    ]
 
 
-def test_no_case_is_a_matter_of_rounding():
-    """A score halfway between two printed ones, which two right answers would print differently."""
-    check_possible_counts(by_distance)
+RIGHT = [
+    right,
+    by_distance,
+    with_a_loop,
+    generator,
+    rounded,
+    lambda printed, total: set(right(printed, total)),
+    lambda printed, total: np.array(right(printed, total), np.float32),
+]
+
+WRONG = [
+    ("returns None", lambda printed, total: None),
+    ("should accept 2 arguments", lambda score: []),
+    ("a list of all counts", lambda printed, total: 78),
+    ("should consist of numbers", lambda printed, total: f"{float(printed) * total:.0f}"),
+    ("should consist of numbers", lambda printed, total: [str(k) for k in right(printed, total)]),
+    ("whole numbers", lambda printed, total: [float(printed) * total]),
+    ("more than once", lambda printed, total: right(printed, total) * 2),
+    ("the nearest count need not be printed that way", nearest),
+    ("nor be the only one", nearest_that_fits),
+    ("leaves out 14", lambda printed, total: []),
+    ("can all answers be right", lambda p, t: [k for k in right(p, t) if k < t]),
+    ("can no answer be right", lambda p, t: [k for k in right(p, t) if k > 0]),
+    ("since round drops a zero", as_text),
+    ("a zero at the end is one of them", lambda p, t: right(str(float(p)), t)),
+    ("a zero at the end is one of them", lambda p, t: right(p.rstrip("0"), t)),
+    ("rounded, not cut off", cut_off),
+    ("with as many decimals", lambda p, t: [k for k in range(t + 1) if f"{k / t:.3f}" == p]),
+    ("with as many decimals", lambda p, t: right(p, t + 1)),
+    ("should not contain 0", lambda p, t: range(t + 1)),
+    ("which is no count", lambda p, t: [*right(p, t), t + 1]),
+    ("which is no count", lambda p, t: [-1]),
+    ("raises TypeError", lambda p, t: [k for k in range(t + 1) if abs(k / t - p) < 0.01]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", RIGHT)
+def test_a_right_answer_passes(answer, capsys):
+    assert_praised(check_possible_counts, answer, capsys)
+
+
+@pytest.mark.parametrize(("words", "answer"), WRONG)
+def test_a_wrong_answer_is_named(words, answer):
+    assert_refused(check_possible_counts, answer, words)

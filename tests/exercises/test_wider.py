@@ -1,4 +1,4 @@
-"""The check of chapter 14: each typical mistake is told from the others."""
+"""The check of chapter 14 names the mistakes that learners make, and passes what is right."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mnist_code.exercises.wider import check_shares
+from tests.helpers import assert_praised, assert_refused
 
 
 def right(size, devices):
@@ -16,8 +17,7 @@ def right(size, devices):
 
 
 def in_jax(size, devices):
-    rows, mask = right(size, devices)
-    return jnp.asarray(rows), jnp.asarray(mask)
+    return tuple(map(jnp.asarray, right(size, devices)))
 
 
 def dealt_like_cards(size, devices):
@@ -26,22 +26,22 @@ def dealt_like_cards(size, devices):
     return np.where(rows < size, rows, size - 1), rows < size
 
 
-@pytest.mark.parametrize("shares", [right, in_jax, dealt_like_cards])
-def test_right_ones_pass(shares, capsys):
-    check_shares(shares)
-    assert "nothing wrong" in capsys.readouterr().out
+def as_lists(size, devices):
+    each = (size + devices - 1) // devices
+    rows, mask = [], []
+    for device in range(devices):
+        mine = list(range(size))[device * each : (device + 1) * each]
+        padding = each - len(mine)
+        rows.append(mine + [0] * padding)
+        mask.append([True] * len(mine) + [False] * padding)
+    return [rows, mask]
 
 
-def nothing(size, devices):
-    pass
-
-
-def no_mask(size, devices):
-    return right(size, devices)[0]
-
-
-def flat(size, devices):
-    return tuple(array.ravel() for array in right(size, devices))
+def even(size, devices):
+    each = -(-size // devices)
+    parts = np.array_split(np.arange(size), devices)
+    rows = np.array([np.resize(np.append(part, 0), each) for part in parts])
+    return rows, np.array([np.arange(each) < len(part) for part in parts])
 
 
 def dropped(size, devices):
@@ -50,52 +50,73 @@ def dropped(size, devices):
     return rows, np.ones_like(rows, bool)
 
 
-def too_wide(size, devices):
+def one_more(size, devices):
     rows, mask = right(size, devices)
     return np.pad(rows, ((0, 0), (0, 1))), np.pad(mask, ((0, 0), (0, 1)))
 
 
-def numbers(size, devices):
-    rows, mask = right(size, devices)
-    return rows, mask.astype(np.float32)
-
-
-def all_real(size, devices):
-    rows, mask = right(size, devices)
-    return rows, np.ones_like(mask)
-
-
-def out_of_range(size, devices):
+def unpadded(size, devices):
     each = -(-size // devices)
     rows = np.arange(devices * each).reshape(devices, each)
     return rows, rows < size
 
 
-def twice(size, devices):
+def changed(rows=lambda rows: rows, mask=lambda mask: mask):
+    """A right answer in which the rows or the mask are changed."""
+
+    def shares(*given):
+        found = right(*given)
+        return rows(found[0]), mask(found[1])
+
+    return shares
+
+
+def minus_one(size, devices):
     rows, mask = right(size, devices)
-    return np.where(rows == 1, 0, rows), mask
+    return np.where(mask, rows, -1), mask
 
 
-def as_floats(size, devices):
+def ragged(size, devices):
     rows, mask = right(size, devices)
-    return rows.astype(np.float32), mask
+    return [row[real].tolist() for row, real in zip(rows, mask, strict=True)], mask
 
 
-@pytest.mark.parametrize(
-    ("shares", "message"),
-    [
-        (nothing, "None: is there a `return`"),
-        (no_mask, "two things"),
-        (flat, "one row for each device"),
-        (dropped, "should get 4 places"),
-        (too_wide, "should get 4 places, as few as will do, not 5"),
-        (numbers, "True and False, not float32"),
-        (all_real, "should mark 30 places as real, and marks 32"),
-        (out_of_range, "out of range"),
-        (twice, "each image from 0 to 31 once"),
-        (as_floats, "whole numbers, not float32"),
-    ],
-)
-def test_wrong_ones_are_told_what_is_wrong(shares, message):
-    with pytest.raises(AssertionError, match=message):
-        check_shares(shares)
+RIGHT = [right, in_jax, dealt_like_cards, as_lists, even]
+
+WRONG = [
+    ("returns None", lambda size, devices: None),
+    ("should accept 2 arguments", lambda size: None),
+    ("should return rows and mask", lambda size, devices: right(size, devices)[0]),
+    ("give each device a row", changed(np.ravel, np.ravel)),
+    ("it is transposed", changed(np.transpose, np.transpose)),
+    ("a row for each device", lambda size, devices: right(size, 8)),
+    ("round the number of places up", dropped),
+    ("use no more places than necessary", one_more),
+    ("should hold True and False", changed(mask=lambda mask: mask.astype(np.float32))),
+    ("should hold True and False", changed(mask=lambda mask: mask.astype(int))),
+    ("return the rows and then the mask", lambda size, devices: right(size, devices)[::-1]),
+    ("should be whole numbers, not float32", changed(lambda rows: rows.astype(np.float32))),
+    ("the padding should be False", changed(mask=np.ones_like)),
+    ("True should stand for a real image", changed(mask=np.invert)),
+    ("every image should have one place", changed(mask=lambda mask: mask & (mask.cumsum() > 1)
+        .reshape(mask.shape) if mask.size > 1 else mask)),
+    ("the number of no image", unpadded),
+    ("the number of no image", minus_one),
+    ("come twice", changed(lambda rows: np.where(rows == 1, 0, rows))),
+    ("count from 0", changed(lambda rows: rows + 1)),
+    ("the mask marks other places", changed(mask=lambda mask: mask[::-1])),
+    ("should consist of numbers", ragged),
+    ("raises ZeroDivisionError", lambda size, devices: right(size, devices // 32)),
+    ("raises ValueError", lambda size, devices: (
+        np.arange(size).reshape(devices, -1), np.ones((devices, size // devices), bool))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", RIGHT)
+def test_a_right_answer_passes(answer, capsys):
+    assert_praised(check_shares, answer, capsys)
+
+
+@pytest.mark.parametrize(("words", "answer"), WRONG)
+def test_a_wrong_answer_is_named(words, answer):
+    assert_refused(check_shares, answer, words)
