@@ -90,11 +90,12 @@ def _find_ink(
     """How much ink each pixel shows: 0 on the paper, whose brightness is estimated locally."""
     side = max(gray.shape)
     gray = ndimage.gaussian_filter(gray, side / 200)  # noise; nothing in a tiny picture
-    # Around any point, most is paper, so the median tells whether ink is darker or lighter.
+    # Around any point, most is paper, so the median tells whether ink is darker or lighter. On a
+    # scale of ratios, and raised to a power, ink counts more than a shadow.
     step = max(1, side // 40)
-    coarse = gray[::step, ::step]
+    coarse = np.log(gray[::step, ::step] + 0.05)
     difference = coarse - ndimage.median_filter(coarse, max(3, side // step // 2))
-    light = (difference**3).sum() > 0
+    light = (difference**5).sum() > 0
     # A wide closing removes every dark stroke and keeps the paper, however sharp its shadows are.
     # Padding lets whatever reaches the edge continue beyond it, so it passes for paper, too.
     width = max(3, side // 3)
@@ -115,13 +116,17 @@ def _remove_lines(
     along = ndimage.uniform_filter1d(ink, width // 6, axis=1, mode="nearest")
     thin = along - ndimage.grey_opening(along, size=(height // 16, 1))
     thin = ndimage.maximum_filter1d(thin, 3, axis=0)  # a line may lean a little
-    thin = ndimage.grey_opening(thin, size=(1, width // 2))
-    regions, count = ndimage.label(thin > 0.06 * ink.max(), np.ones((3, 3)))
+    thin = ndimage.grey_opening(thin, size=(1, width // 5))
+    thin = ndimage.grey_closing(
+        thin, size=(1, width // 2)
+    )  # where a stroke hides the line
+    faint = 0.06 * ink.max()
+    regions, count = ndimage.label(thin > faint, np.ones((3, 3)))
     ends = [
         ndimage.maximum(part.max(axis=1), regions[:, at], np.arange(1, count + 1))
         for part, at in ((ink[:, :3], 0), (ink[:, -3:], -1))
     ]
-    lines = 1 + np.flatnonzero(np.min(ends, axis=0) > 0.06 * ink.max())
+    lines = 1 + np.flatnonzero(np.min(ends, axis=0) > faint)
     if lines.size == 0:
         return ink
     mask = np.isin(regions, lines)
@@ -153,32 +158,33 @@ def _choose_digit(
     if heavy.sum() > 12:
         raise ImageError(f"it shows {heavy.sum()} shapes. {CROP}")
     heavy &= ~at_edge
-    boxes = ndimage.find_objects(regions)
-    main = boxes[int(mass.argmax())]
-    sides = [place.stop - place.start for place in main]
-    solid = (ink[main] > 0).mean()
-    if solid > 0.85 and min(sides) > 0.5 * max(sides) and max(sides) > 32:
-        raise ImageError(f"it shows a solid area instead of strokes. {CROP}")
-    close, tall = [], 0
-    for region in every[heavy]:
-        box = boxes[region - 1]
-        gaps = [
-            max(a.start - b.stop, b.start - a.stop, 0)
-            for a, b in zip(box, main, strict=True)
-        ]
-        if max(gaps) <= 0.2 * max(sides):
-            close.append(region)
-        tall += box[0].stop - box[0].start > 0.5 * sides[0]
+    boxes = np.array(
+        [[(p.start, p.stop) for p in box] for box in ndimage.find_objects(regions)]
+    )
+    chosen = every == mass.argmax() + 1
+    while True:  # add what is close to the shapes chosen so far
+        start, stop = boxes[chosen, :, 0].min(axis=0), boxes[chosen, :, 1].max(axis=0)
+        gaps = np.maximum(boxes[:, :, 0] - stop, start - boxes[:, :, 1]).max(axis=1)
+        more = heavy & (gaps <= 0.2 * (stop - start).max())
+        if (more == chosen).all():
+            break
+        chosen = more
+    height, width = stop - start
+    inside = ink[start[0] : stop[0], start[1] : stop[1]] > 0
+    if width > 2.5 * height or (inside.mean() > 0.85 and width > 0.5 * height > 16):
+        raise ImageError(f"it shows a solid bar or area instead of strokes. {CROP}")
+    tall = (np.ptp(boxes[heavy, 0], axis=1) > 0.5 * height).sum()
     hints = []
     if tall > 1:
         hints.append(f"the picture shows {tall} shapes of similar size, not one digit")
     if (at_edge & (mass > 0)).any():
         hints.append("something touches the edge of the picture")
-    ink = np.where(np.isin(regions, close), ink, 0.0)
-    full = np.percentile(
-        ink[ink > 0], 75
-    )  # as strokes of MNIST are: white, soft at the edge
-    return np.minimum(ink / full, 1.0), hints
+    ink = np.where(np.isin(regions, every[chosen]), ink, 0.0)
+    stroke = 4 * ndimage.distance_transform_edt(np.pad(ink > 0, 1))[1:-1, 1:-1][ink > 0]
+    if (wanted := round(0.09 * max(height, width) - stroke.mean())) > 0:  # a thin pen
+        ink = ndimage.maximum_filter(ink, 1 + wanted)
+    # MNIST's strokes are white inside and soft at the edge.
+    return np.minimum(ink / np.percentile(ink[ink > 0], 75), 1.0), hints
 
 
 def _without_transparency(picture: Image.Image) -> Image.Image:
