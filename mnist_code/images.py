@@ -24,6 +24,7 @@ BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
 CROP = "Crop the picture to the digit and some paper around it"
 MAX_PIXELS = 100_000_000  # a small file can hold a picture that fills the memory
+SURE = 0.8  # the probability below which an answer deserves a second look
 MIN_CONTRAST = 0.1  # of the range from black to white; less than this is paper, not ink
 
 
@@ -109,7 +110,7 @@ def _find_ink(
 def _remove_lines(
     ink: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
-    """Remove thin lines that run from the left edge to the right one, but no strokes across them."""
+    """Remove thin lines that run from the left edge to the right one; keep strokes across them."""
     height, width = ink.shape
     if min(height, width) < 64:  # too coarse to tell a line from a stroke
         return ink
@@ -180,8 +181,9 @@ def _choose_digit(
     if (at_edge & (mass > 0)).any():
         hints.append("something touches the edge of the picture")
     ink = np.where(np.isin(regions, every[chosen]), ink, 0.0)
-    stroke = 4 * ndimage.distance_transform_edt(np.pad(ink > 0, 1))[1:-1, 1:-1][ink > 0]
-    if (wanted := round(0.09 * max(height, width) - stroke.mean())) > 0:  # a thin pen
+    depth = ndimage.distance_transform_edt(np.pad(ink > 0, 1))[1:-1, 1:-1]
+    stroke = 4 * depth[ink > 0].mean() - 2  # its width
+    if (wanted := round(0.09 * max(height, width) - stroke)) > 0:  # a thin pen
         ink = ndimage.maximum_filter(ink, 1 + wanted)
     # MNIST's strokes are white inside and soft at the edge.
     return np.minimum(ink / np.percentile(ink[ink > 0], 75), 1.0), hints
@@ -202,55 +204,104 @@ def read_image(
 ) -> UInt8[np.ndarray, "28 28 1"]:
     """Read one picture of a digit and bring it to MNIST's form.
 
-    Any size that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in color, with
-    transparency, with a frame, turned as the camera says.
+    Any size and format that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in color,
+    with transparency, on ruled paper, partly in the shadow, rotated by the camera.
 
     Args:
         source: the path of a file, or its content.
         max_pixels: larger pictures are refused before they are unpacked.
 
     Raises:
-        ImageError: the file is missing, empty, no image, or shows nothing.
+        ImageError: the file is missing, empty or not an image, or it does not show one digit.
     """
+    return read_with_hints(source, max_pixels)[0]
+
+
+def read_with_hints(
+    source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
+) -> tuple[UInt8[np.ndarray, "28 28 1"], list[str]]:
+    """Like `read_image`, and says what in the picture makes an answer doubtful: often nothing."""
     path = "the image" if isinstance(source, bytes) else os.fspath(source)
+    picture = _open(source, path, max_pixels)
     try:
-        size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
-        if size == 0:
-            raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
-        # Pillow's remarks, on odd metadata and on great size, are of no use to who sees the answer.
-        opened = io.BytesIO(source) if isinstance(source, bytes) else source
-        with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
-            if file.width * file.height > max_pixels:
-                raise ImageError(
-                    f"{path} is too large: {file.width:,} × {file.height:,} pixels."
-                    " Make it smaller, or crop it to the digit."
-                )
-            picture: Image.Image = ImageOps.exif_transpose(file)
-            if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
-                values = np.asarray(picture, np.float64)
-                picture = Image.fromarray(
-                    (255 * values / max(values.max(), 1)).astype(np.uint8)
-                )
-            picture = picture.convert("RGBA")
+        ink = _find_ink(_trim_frame(np.asarray(picture, np.float64) / 255))
+        ink, hints = _choose_digit(_remove_lines(_remove_lines(ink).T).T)
+        return fit_box(ink)[..., None], hints
+    except ImageError as error:
+        raise ImageError(f"Cannot find a digit in {path}: {error}.") from None
+
+
+def _open(
+    source: str | os.PathLike[str] | bytes, path: str, max_pixels: int
+) -> Image.Image:
+    """The picture in gray, upright, at most `WORKING_SIDE` pixels wide and high."""
+    start = b""
+    try:
+        if isinstance(source, bytes):
+            opened: io.BytesIO | io.BufferedReader = io.BytesIO(source)
+        else:
+            opened = open(source, "rb")
+        with opened:
+            start = opened.read(1000)
+            opened.seek(0)
+            if not start:
+                raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
+            # Pillow's warnings about odd metadata and great size do not help who reads the answer.
+            with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
+                if file.width * file.height > max_pixels:
+                    raise ImageError(
+                        f"{path} is too large: {file.width:,} × {file.height:,} pixels. {CROP}."
+                    )
+                picture: Image.Image = ImageOps.exif_transpose(file)
+                if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
+                    values = np.asarray(picture, np.float64)
+                    picture = Image.fromarray(
+                        (255 * values / max(values.max(), 1)).astype(np.uint8)
+                    )
+                picture = picture.convert("RGBA")
             picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-            picture = _without_transparency(picture)
+            return _without_transparency(picture)
     except ImageError:
         raise
     except Exception as error:  # a corrupt file makes Pillow raise nearly anything
-        known = isinstance(error, OSError) and error.strerror
-        why = (
-            reason(error)
-            if known
-            else "it is not an image, is corrupt, or is too large"
-        )
+        if isinstance(error, OSError) and error.strerror:
+            why = reason(error)
+        elif start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1"):
+            why = "it is a HEIC picture; convert it, or set your phone to save JPEG"
+        elif b"<svg" in start:
+            why = "it is an SVG drawing; export it as PNG"
+        else:
+            why = "it is not an image, is corrupt, or is too large"
         raise ImageError(
             f"Cannot read {path}: {why}. Give a PNG or JPEG of one digit."
         ) from None
-    try:
-        gray = _trim_frame(np.asarray(picture, np.float64) / 255)
-        ink = _find_ink(gray)
-        ink = _remove_lines(_remove_lines(ink).T).T
-        ink, hints = _choose_digit(ink)
-        return fit_box(ink)[..., None]
-    except ImageError as error:
-        raise ImageError(f"Cannot find a digit in {path}: {error}.") from None
+
+
+def as_text(image: UInt8[np.ndarray, "28 28 1"]) -> str:
+    r"""An image as 28 lines of 56 characters, denser where it is lighter: what the network sees.
+
+    Example:
+        >>> image = np.zeros((28, 28, 1), np.uint8)
+        >>> image[0, :3, 0] = 0, 128, 255
+        >>> as_text(image).split("\n")[0]
+        '  ++@@'
+    """
+    shades = np.array(list(" .:-=+*#%@"))[np.int32(image[..., 0]) * 10 // 256]
+    return "\n".join("".join(row).rstrip() for row in np.repeat(shades, 2, axis=1))
+
+
+def doubts(hints: list[str], probability: float) -> str:
+    """One sentence that says why an answer may be wrong, or nothing if there is no sign of it.
+
+    Args:
+        hints: from `read_with_hints`.
+        probability: that the network gives to its answer.
+
+    Example:
+        >>> doubts([], 0.99)
+        ''
+        >>> doubts(["something touches the edge of the picture"], 0.5)
+        'Not sure: something touches the edge of the picture; the network hesitates.'
+    """
+    reasons = [*hints, "the network hesitates"] if probability < SURE else hints
+    return f"Not sure: {'; '.join(reasons)}." if reasons else ""
