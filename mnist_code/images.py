@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -235,40 +236,36 @@ def _open(
     source: str | os.PathLike[str] | bytes, path: str, max_pixels: int
 ) -> Image.Image:
     """The picture in gray, upright, at most `WORKING_SIDE` pixels wide and high."""
-    start = b""
+    content = b""
     try:
-        if isinstance(source, bytes):
-            opened: io.BytesIO | io.BufferedReader = io.BytesIO(source)
-        else:
-            opened = open(source, "rb")
-        with opened:
-            start = opened.read(1000)
-            opened.seek(0)
-            if not start:
-                raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
-            # Pillow's warnings about odd metadata and great size do not help who reads the answer.
-            with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
-                if file.width * file.height > max_pixels:
-                    raise ImageError(
-                        f"{path} is too large: {file.width:,} × {file.height:,} pixels. {CROP}."
-                    )
-                picture: Image.Image = ImageOps.exif_transpose(file)
-                if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
-                    values = np.asarray(picture, np.float64)
-                    picture = Image.fromarray(
-                        (255 * values / max(values.max(), 1)).astype(np.uint8)
-                    )
-                picture = picture.convert("RGBA")
-            picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-            return _without_transparency(picture)
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        if not content:
+            raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
+        # Pillow's warnings about odd metadata or great size do not help whoever reads the answer.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(content)) as file,
+        ):
+            if file.width * file.height > max_pixels:
+                raise ImageError(
+                    f"{path} is too large: {file.width:,} × {file.height:,} pixels. {CROP}."
+                )
+            picture: Image.Image = ImageOps.exif_transpose(file)
+            if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
+                values = np.asarray(picture, np.float64)
+                values = 255 * values / max(values.max(), 1)
+                picture = Image.fromarray(values.astype(np.uint8))
+            picture = picture.convert("RGBA")
+        picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+        return _without_transparency(picture)
     except ImageError:
         raise
     except Exception as error:  # a corrupt file makes Pillow raise nearly anything
         if isinstance(error, OSError) and error.strerror:
             why = reason(error)
-        elif start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1"):
+        elif content[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1"):
             why = "it is a HEIC picture; convert it, or set your phone to save JPEG"
-        elif b"<svg" in start:
+        elif b"<svg" in content[:1000]:
             why = "it is an SVG drawing; export it as PNG"
         else:
             why = "it is not an image, is corrupt, or is too large"
