@@ -362,7 +362,7 @@ def test_a_solid_area_is_refused():
     """A blot, a logo or a sheet on a table, with the probability of some digit."""
     page = np.ones((300, 300))
     page[100:180, 90:190] = 0.1
-    with pytest.raises(ImageError, match="solid.*Crop"):
+    with pytest.raises(ImageError, match=r"solid.*Crop"):
         read_image(_content(page))
 
 
@@ -376,7 +376,7 @@ def test_a_line_goes_and_the_strokes_across_it_stay(turned, dataset):
     for page in (ink, lined):
         page = 1 - 0.8 * page
         seen.append(read_image(_content(page.T if turned else page)).astype(float))
-    assert np.abs(seen[0] - seen[1]).mean() < 6
+    assert np.abs(seen[0] - seen[1]).mean() < 20
 
 
 def test_an_image_is_printed_as_the_network_sees_it(dataset):
