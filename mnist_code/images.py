@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -24,6 +25,7 @@ BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
 CROP = "Crop the picture to the digit and some paper around it"
 MAX_PIXELS = 100_000_000  # a small file can hold a picture that fills the memory
+SURE = 0.8  # the probability below which an answer deserves a second look
 MIN_CONTRAST = 0.1  # of the range from black to white; less than this is paper, not ink
 
 
@@ -90,38 +92,51 @@ def _find_ink(
     """How much ink each pixel shows: 0 on the paper, whose brightness is estimated locally."""
     side = max(gray.shape)
     gray = ndimage.gaussian_filter(gray, side / 200)  # noise; nothing in a tiny picture
-    # Around any point, most is paper, so the median tells whether ink is darker or lighter.
+    # Around any point, most is paper, so the median tells whether ink is darker or lighter. On a
+    # scale of ratios, and raised to a power, ink counts more than a shadow.
     step = max(1, side // 40)
-    coarse = gray[::step, ::step]
+    coarse = np.log(gray[::step, ::step] + 0.05)
     difference = coarse - ndimage.median_filter(coarse, max(3, side // step // 2))
-    light = (difference**3).sum() > 0
+    light = (difference**5).sum() > 0
+    border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
+    low, paper_like, high = np.percentile(border, [5, 50, 95])
+    even = high - low < 0.25  # then the border alone shows what is paper
+    if even:
+        light = gray.max() - paper_like > paper_like - gray.min()
     # A wide closing removes every dark stroke and keeps the paper, however sharp its shadows are.
     # Padding lets whatever reaches the edge continue beyond it, so it passes for paper, too.
-    width = max(3, side // 3)
+    width = max(3, side // (2 if even else 3))
     padded = np.pad(-gray if light else gray, width, mode="edge")
     paper = ndimage.grey_closing(padded, size=(width, width))
     paper = paper[width:-width, width:-width]
     ink = gray + paper if light else (paper - gray) / np.maximum(paper, 0.1)
-    return np.maximum(ink - np.median(ink), 0)  # the median is what noise adds
+    # At least a fifth of any picture is paper, where closing adds what noise takes away.
+    bare, noise = np.percentile(ink, [10, 20])
+    ink = np.maximum(ink - bare, 0)
+    return np.where(ink > min(12 * (noise - bare), 0.4 * ink.max()), ink, 0.0)
 
 
 def _remove_lines(
     ink: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
-    """Remove thin lines that run from the left edge to the right one, but no strokes across them."""
+    """Remove thin lines that run from the left edge to the right one; keep strokes across them."""
     height, width = ink.shape
     if min(height, width) < 64:  # too coarse to tell a line from a stroke
         return ink
     along = ndimage.uniform_filter1d(ink, width // 6, axis=1, mode="nearest")
     thin = along - ndimage.grey_opening(along, size=(height // 16, 1))
     thin = ndimage.maximum_filter1d(thin, 3, axis=0)  # a line may lean a little
-    thin = ndimage.grey_opening(thin, size=(1, width // 2))
-    regions, count = ndimage.label(thin > 0.06 * ink.max(), np.ones((3, 3)))
+    thin = ndimage.grey_opening(thin, size=(1, width // 5))
+    thin = ndimage.grey_closing(
+        thin, size=(1, width // 2)
+    )  # where a stroke hides the line
+    faint = 0.06 * ink.max()
+    regions, count = ndimage.label(thin > faint, np.ones((3, 3)))
     ends = [
         ndimage.maximum(part.max(axis=1), regions[:, at], np.arange(1, count + 1))
         for part, at in ((ink[:, :3], 0), (ink[:, -3:], -1))
     ]
-    lines = 1 + np.flatnonzero(np.min(ends, axis=0) > 0.06 * ink.max())
+    lines = 1 + np.flatnonzero(np.min(ends, axis=0) > faint)
     if lines.size == 0:
         return ink
     mask = np.isin(regions, lines)
@@ -137,8 +152,7 @@ def _choose_digit(
     top = ink.max()
     if top < MIN_CONTRAST:
         raise ImageError("nothing stands out from the paper: it is almost of one color")
-    noise = np.median(ink[ink > 0]) if (ink > 0).any() else 0.0
-    ink = np.where(ink > max(0.2 * top, min(6 * noise, 0.4 * top)), ink, 0.0)
+    ink = np.where(ink > 0.15 * top, ink, 0.0)
     regions, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
     every = np.arange(1, count + 1)
     mass = ndimage.sum(ink, regions, every)
@@ -153,32 +167,34 @@ def _choose_digit(
     if heavy.sum() > 12:
         raise ImageError(f"it shows {heavy.sum()} shapes. {CROP}")
     heavy &= ~at_edge
-    boxes = ndimage.find_objects(regions)
-    main = boxes[int(mass.argmax())]
-    sides = [place.stop - place.start for place in main]
-    solid = (ink[main] > 0).mean()
-    if solid > 0.85 and min(sides) > 0.5 * max(sides) and max(sides) > 32:
-        raise ImageError(f"it shows a solid area instead of strokes. {CROP}")
-    close, tall = [], 0
-    for region in every[heavy]:
-        box = boxes[region - 1]
-        gaps = [
-            max(a.start - b.stop, b.start - a.stop, 0)
-            for a, b in zip(box, main, strict=True)
-        ]
-        if max(gaps) <= 0.2 * max(sides):
-            close.append(region)
-        tall += box[0].stop - box[0].start > 0.5 * sides[0]
+    boxes = np.array(
+        [[(p.start, p.stop) for p in box] for box in ndimage.find_objects(regions)]
+    )
+    chosen = every == mass.argmax() + 1
+    while True:  # add what is close to the shapes chosen so far
+        start, stop = boxes[chosen, :, 0].min(axis=0), boxes[chosen, :, 1].max(axis=0)
+        gaps = np.maximum(boxes[:, :, 0] - stop, start - boxes[:, :, 1]).max(axis=1)
+        more = heavy & (gaps <= 0.2 * (stop - start).max())
+        if (more == chosen).all():
+            break
+        chosen = more
+    height, width = stop - start
+    inside = ink[start[0] : stop[0], start[1] : stop[1]] > 0
+    if width > 2.5 * height or (inside.mean() > 0.9 and width > 0.5 * height > 16):
+        raise ImageError(f"it shows a solid bar or area instead of strokes. {CROP}")
+    tall = (np.ptp(boxes[heavy, 0], axis=1) > 0.5 * height).sum()
     hints = []
     if tall > 1:
         hints.append(f"the picture shows {tall} shapes of similar size, not one digit")
     if (at_edge & (mass > 0)).any():
         hints.append("something touches the edge of the picture")
-    ink = np.where(np.isin(regions, close), ink, 0.0)
-    full = np.percentile(
-        ink[ink > 0], 75
-    )  # as strokes of MNIST are: white, soft at the edge
-    return np.minimum(ink / full, 1.0), hints
+    ink = np.where(np.isin(regions, every[chosen]), ink, 0.0)
+    depth = ndimage.distance_transform_edt(np.pad(ink > 0, 1))[1:-1, 1:-1]
+    stroke = 4 * depth[ink > 0].mean() - 2  # its width
+    if (wanted := round(0.09 * max(height, width) - stroke)) > 0:  # a thin pen
+        ink = ndimage.maximum_filter(ink, 1 + wanted)
+    # MNIST's strokes are white inside and soft at the edge.
+    return np.minimum(ink / np.percentile(ink[ink > 0], 85), 1.0), hints
 
 
 def _without_transparency(picture: Image.Image) -> Image.Image:
@@ -196,55 +212,100 @@ def read_image(
 ) -> UInt8[np.ndarray, "28 28 1"]:
     """Read one picture of a digit and bring it to MNIST's form.
 
-    Any size that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in color, with
-    transparency, with a frame, turned as the camera says.
+    Any size and format that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in
+    color, with transparency, on ruled paper, partly in the shadow, rotated by the camera.
 
     Args:
         source: the path of a file, or its content.
         max_pixels: larger pictures are refused before they are unpacked.
 
     Raises:
-        ImageError: the file is missing, empty, no image, or shows nothing.
+        ImageError: the file is missing, empty or not an image, or it does not show one digit.
     """
+    return read_with_hints(source, max_pixels)[0]
+
+
+def read_with_hints(
+    source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
+) -> tuple[UInt8[np.ndarray, "28 28 1"], list[str]]:
+    """Like `read_image`, and says what in the picture makes an answer doubtful: often nothing."""
     path = "the image" if isinstance(source, bytes) else os.fspath(source)
+    picture = _open(source, path, max_pixels)
     try:
-        size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
-        if size == 0:
+        ink = _find_ink(_trim_frame(np.asarray(picture, np.float64) / 255))
+        ink, hints = _choose_digit(_remove_lines(_remove_lines(ink).T).T)
+        return fit_box(ink)[..., None], hints
+    except ImageError as error:
+        raise ImageError(f"Cannot find a digit in {path}: {error}.") from None
+
+
+def _open(
+    source: str | os.PathLike[str] | bytes, path: str, max_pixels: int
+) -> Image.Image:
+    """The picture in gray, upright, at most `WORKING_SIDE` pixels wide and high."""
+    content = b""
+    try:
+        content = source if isinstance(source, bytes) else Path(source).read_bytes()
+        if not content:
             raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
-        # Pillow's remarks, on odd metadata and on great size, are of no use to who sees the answer.
-        opened = io.BytesIO(source) if isinstance(source, bytes) else source
-        with warnings.catch_warnings(action="ignore"), Image.open(opened) as file:
+        # Pillow's warnings about odd metadata or great size do not help whoever reads the answer.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(content)) as file,
+        ):
             if file.width * file.height > max_pixels:
                 raise ImageError(
-                    f"{path} is too large: {file.width:,} × {file.height:,} pixels."
-                    " Make it smaller, or crop it to the digit."
+                    f"{path} is too large: {file.width:,} × {file.height:,} pixels. {CROP}."
                 )
             picture: Image.Image = ImageOps.exif_transpose(file)
             if picture.mode.startswith(("I", "F")):  # 16-bit or floating-point gray
                 values = np.asarray(picture, np.float64)
-                picture = Image.fromarray(
-                    (255 * values / max(values.max(), 1)).astype(np.uint8)
-                )
+                values = 255 * values / max(values.max(), 1)
+                picture = Image.fromarray(values.astype(np.uint8))
             picture = picture.convert("RGBA")
-            picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
-            picture = _without_transparency(picture)
+        picture.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+        return _without_transparency(picture)
     except ImageError:
         raise
     except Exception as error:  # a corrupt file makes Pillow raise nearly anything
-        known = isinstance(error, OSError) and error.strerror
-        why = (
-            reason(error)
-            if known
-            else "it is not an image, is corrupt, or is too large"
-        )
+        if isinstance(error, OSError) and error.strerror:
+            why = reason(error)
+        elif content[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1"):
+            why = "it is a HEIC picture; convert it, or set your phone to save JPEG"
+        elif b"<svg" in content[:1000]:
+            why = "it is an SVG drawing; export it as PNG"
+        else:
+            why = "it is not an image, is corrupt, or is too large"
         raise ImageError(
             f"Cannot read {path}: {why}. Give a PNG or JPEG of one digit."
         ) from None
-    try:
-        gray = _trim_frame(np.asarray(picture, np.float64) / 255)
-        ink = _find_ink(gray)
-        ink = _remove_lines(_remove_lines(ink).T).T
-        ink, hints = _choose_digit(ink)
-        return fit_box(ink)[..., None]
-    except ImageError as error:
-        raise ImageError(f"Cannot find a digit in {path}: {error}.") from None
+
+
+def as_text(image: UInt8[np.ndarray, "28 28 1"]) -> str:
+    r"""An image as 28 lines of 56 characters, denser where it is lighter: what the network sees.
+
+    Example:
+        >>> image = np.zeros((28, 28, 1), np.uint8)
+        >>> image[0, :3, 0] = 0, 128, 255
+        >>> as_text(image).split("\n")[0]
+        '  ++@@'
+    """
+    shades = np.array(list(" .:-=+*#%@"))[np.int32(image[..., 0]) * 10 // 256]
+    return "\n".join("".join(row).rstrip() for row in np.repeat(shades, 2, axis=1))
+
+
+def doubts(hints: list[str], probability: float) -> str:
+    """One sentence that says why an answer may be wrong, or nothing if there is no sign of it.
+
+    Args:
+        hints: from `read_with_hints`.
+        probability: that the network gives to its answer.
+
+    Example:
+        >>> doubts([], 0.99)
+        ''
+        >>> doubts(["something touches the edge of the picture"], 0.5)
+        'Not sure: something touches the edge of the picture; the network hesitates.'
+    """
+    reasons = [*hints, "the network hesitates"] if probability < SURE else hints
+    return f"Not sure: {'; '.join(reasons)}." if reasons else ""

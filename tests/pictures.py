@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
 
 WIDTH, HEIGHT = 800, 700
 GREEN, RED = 0.25, 0.6  # how light they look in gray
@@ -94,16 +95,9 @@ def dark_and_noisy(image, rng):
 def hairline(image, rng):
     """A very thin pen: only the ridges of the strokes."""
     ink = on_page(image, rng=rng) > 0.5
-    from scipy import ndimage
-
     depth = ndimage.distance_transform_edt(ink)
-    ridge = (depth == ndimage.maximum_filter(depth, 5)) & ink
-    return _write(
-        0.97,
-        ndimage.gaussian_filter(
-            ndimage.binary_dilation(ridge, np.ones((3, 3))).astype(float), 0.7
-        ),
-    )
+    ridge = ink & (depth > ndimage.maximum_filter(depth, 3) - 0.5)
+    return _write(0.97, ndimage.gaussian_filter(ridge.astype(float), 0.7))
 
 
 def thumb(image, rng):
