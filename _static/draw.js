@@ -161,7 +161,7 @@ document.addEventListener("DOMContentLoaded", () => {
     return { canvas: element(figure, "canvas"), text: element(figure, "figcaption") };
   });
   for (const { label, image } of samples) {
-    const name = `Sample: a ${label}`;
+    const name = `Sample: ${label === 8 ? "an" : "a"} ${label}`;
     const button = element(find("samples"), "button", { type: "button", title: name, ariaLabel: name });
     paint(element(button, "canvas"), image, SIDE, gray);
     button.addEventListener("click", () => { show(image); look(); });
@@ -169,7 +169,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const { dataset, images, right, right_in_8_bits } = Digit.NETWORK.facts;
   document.querySelector("[data-draw-facts]").textContent =
     `Of ${images.toLocaleString("en")} test images of ${dataset === "mnist" ? "MNIST" : dataset}, this network gets ` +
-    `${right.toLocaleString("en")} right as trained, and ${right_in_8_bits.toLocaleString("en")} rounded to 8 bits.`;
+    `${right.toLocaleString("en")} right as trained, and ${right_in_8_bits.toLocaleString("en")} after rounding to 8 bits.`;
 
   // Drawing: white ink on black, as in MNIST.
   let sampled = false; // the pad shows a sample, which the first stroke wipes away
@@ -243,9 +243,9 @@ document.addEventListener("DOMContentLoaded", () => {
       const { row, bar, text } = bars[digit];
       row.className = image && digit === answer ? "answer" : "";
       bar.style.width = `${100 * chance}%`;
-      text.textContent = image ? `${(100 * chance).toFixed(1)} %` : "";
+      text.textContent = image ? `${(100 * chance).toFixed(1)}%` : "";
     });
-    const words = image ? `A ${answer}, with a probability of ${(100 * chances[answer]).toFixed(1)} %.` : "Nothing is drawn yet.";
+    const words = image ? `${answer === 8 ? "An" : "A"} ${answer}, with a probability of ${(100 * chances[answer]).toFixed(1)}%.` : "Nothing is drawn yet.";
     if (!last && find("answer").textContent !== words) find("answer").textContent = words; // said aloud between strokes
     find("digit").textContent = image ? answer : "?";
 
@@ -258,7 +258,7 @@ document.addEventListener("DOMContentLoaded", () => {
       paint(canvas, image ? weights : weights.map(() => 0), SIDE, signed(0.5 * Math.max(...weights.map(Math.abs))));
       text.textContent = image ? `unit ${first[i]}: +${share[first[i]].toFixed(1)}` : "";
     });
-    find("why").textContent = image ? `What the six units that speak most for ${answer} look for, and what each adds to its logit:` : "";
+    find("why").textContent = image ? `What the six units that add most to the logit of ${answer} look for, and how much each adds:` : "";
     return image && { answer, image };
   }
   Object.assign(Digit, { pad, pen, clear, look });
