@@ -23,6 +23,7 @@ from mnist_code.errors import ImageError, reason
 
 BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
+WHITE = 85  # percent of a digit's ink that may be less than white
 CROP = "Crop the picture to the digit and some paper around it"
 MAX_PIXELS = 100_000_000  # a small file can hold a picture that fills the memory
 SURE = 0.8  # the probability below which an answer deserves a second look
@@ -91,7 +92,7 @@ def _find_ink(
 ) -> Float[np.ndarray, "height width"]:
     """How much ink each pixel shows: 0 on the paper, whose brightness is estimated locally."""
     side = max(gray.shape)
-    gray = ndimage.gaussian_filter(gray, side / 200)  # noise; nothing in a tiny picture
+    gray = ndimage.gaussian_filter(gray, side / 300)  # noise; nothing in a tiny picture
     # Around any point, most is paper, so the median tells whether ink is darker or lighter. On a
     # scale of ratios, and raised to a power, ink counts more than a shadow.
     step = max(1, side // 40)
@@ -189,12 +190,8 @@ def _choose_digit(
     if (at_edge & (mass > 0)).any():
         hints.append("something touches the edge of the picture")
     ink = np.where(np.isin(regions, every[chosen]), ink, 0.0)
-    depth = ndimage.distance_transform_edt(np.pad(ink > 0, 1))[1:-1, 1:-1]
-    stroke = 4 * depth[ink > 0].mean() - 2  # its width
-    if (wanted := round(0.09 * max(height, width) - stroke)) > 0:  # a thin pen
-        ink = ndimage.maximum_filter(ink, 1 + wanted)
     # MNIST's strokes are white inside and soft at the edge.
-    return np.minimum(ink / np.percentile(ink[ink > 0], 85), 1.0), hints
+    return np.minimum(ink / np.percentile(ink[ink > 0], WHITE), 1.0), hints
 
 
 def _without_transparency(picture: Image.Image) -> Image.Image:
