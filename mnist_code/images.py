@@ -23,7 +23,6 @@ from mnist_code.errors import ImageError, reason
 
 BOX = 20  # pixels along the box that the digit fits into
 WORKING_SIDE = 256  # larger pictures are reduced to this before anything is measured
-PEN = 0.09  # the least width of a stroke, as a part of the digit's larger side
 WHITE = 85  # percent of a digit's ink that may be less than white
 CROP = "Crop the picture to the digit and some paper around it"
 MAX_PIXELS = 100_000_000  # a small file can hold a picture that fills the memory
@@ -191,10 +190,6 @@ def _choose_digit(
     if (at_edge & (mass > 0)).any():
         hints.append("something touches the edge of the picture")
     ink = np.where(np.isin(regions, every[chosen]), ink, 0.0)
-    depth = ndimage.distance_transform_edt(np.pad(ink > 0, 1))[1:-1, 1:-1]
-    stroke = 4 * depth[ink > 0].mean() - 2  # its width
-    if (wanted := round(PEN * max(height, width) - stroke)) > 0:  # a thin pen
-        ink = ndimage.maximum_filter(ink, 1 + wanted)
     # MNIST's strokes are white inside and soft at the edge.
     return np.minimum(ink / np.percentile(ink[ink > 0], WHITE), 1.0), hints
 
