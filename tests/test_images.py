@@ -282,7 +282,7 @@ def mnist(archives):
 def test_redrawn_images_of_mnist_are_recognized(mnist, manner, tmp_path):
     """As above, with thinner and more varied strokes."""
     dataset, params = mnist
-    images, labels = dataset.test_images[:300], dataset.test_labels[:300]
+    images, labels = dataset.test_images[:150], dataset.test_labels[:150]
     original, redrawn = _recognized(
         params, images, labels, manner, tmp_path / "picture"
     )
