@@ -704,17 +704,27 @@ def test_learning_nothing_is_told(capsys):
 
 
 @pytest.mark.parametrize("host", ["refuses", "hangs"])
-def test_without_a_network_the_default_starts_within_ten_seconds(host, start, lonely):
+def test_without_a_network_the_default_starts_soon(host, start, lonely):
     """Minutes of retries, or an error, where the digits are embedded."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        if host == "hangs":
-            lonely["HTTPS_PROXY"] = f"http://127.0.0.1:{server.getsockname()[1]}"
+
+    def started() -> tuple[float, str]:
         begin = time.monotonic()
         process = start("-m", "mnist_code", "train", "--epochs", "1", env=lonely)
         line = line_with("Data: ", process.stdout)
-        assert time.monotonic() - begin < 10
-        assert re.match(r"Data: digits, .*\(embedded: MNIST is not prepared here", line)
+        seconds = time.monotonic() - begin
         assert (process.wait(), process.stderr.read()) == (0, "")
+        return seconds, line
+
+    # What it takes on this machine, however busy, when nobody is asked; a host gets 3 seconds.
+    lonely["MNIST_CODE_DATASET"] = "digits"
+    unasked, _ = started()
+    del lonely["MNIST_CODE_DATASET"]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        if host == "hangs":
+            lonely["HTTPS_PROXY"] = f"http://127.0.0.1:{server.getsockname()[1]}"
+        seconds, line = started()
+    assert seconds < 3 * unasked + 10
+    assert re.match(r"Data: digits, .*\(embedded: MNIST is not prepared here", line)
 
 
 def test_without_a_network_mnist_says_what_to_do(python, lonely):
