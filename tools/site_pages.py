@@ -1,10 +1,9 @@
 """A Sphinx extension for pages that are light and quiet.
 
-It folds long outputs of cells, mends roles and names that a screen reader trips over, and drops
-scripts that do not belong on a page. sphinx-thebe adds its settings to each page twice, which is an
+It folds long outputs of cells, mends roles and names that a screen reader trips over, and gives each
+page the scripts that belong on it. sphinx-thebe adds its settings to each page twice, which is an
 error in every browser's console, and names a host to load more from; no page of this book runs its
-code. Jupyter Book adds each script of `_static` to every page; those of the page `draw` are named
-there, and belong there alone.
+code. Jupyter Book adds each script of `_static` to every page; `SCRIPTS` says which page needs which.
 """
 
 from __future__ import annotations
@@ -21,18 +20,33 @@ MENDED = {
     # What is seen names it: "Show code cell source".
     '<summary aria-label="Toggle hidden content">': "<summary>",
 }
-UNWANTED = ("thebe", "draw.js", "network.js")
+# Scripts of `_static` that one page needs, in the order in which they run.
+SCRIPTS = {
+    "chapters/04_initialization": ["live/live.js", "live/scale.js"],
+    "chapters/05_forward_pass": ["live/live.js", "live/activations.js"],
+    "chapters/06_vmap": ["live/live.js", "live/axes.js"],
+    "chapters/07_autodiff": ["live/live.js", "live/descent.js", "live/reverse.js"],
+    "chapters/08_two_numbers": ["live/live.js", "live/step_size.js"],
+    "chapters/09_jit": ["live/live.js", "live/trace.js"],
+    "draw": ["network.js", "draw.js"],
+}
+ONLY_THERE = {name for names in SCRIPTS.values() for name in names}
 
 
-def drop_scripts(
-    _app: Sphinx, _page: str, _template: str, context: dict, _doctree: Any
+def choose_scripts(
+    app: Sphinx, page: str, _template: str, context: dict, _doctree: Any
 ) -> None:
-    """Leave every script and style to the page once, and the unwanted ones not at all."""
+    """Give a page every script and style once, its own after the others, and no other page's."""
+    own = SCRIPTS.get(page, [])
+    for place, name in enumerate(own):
+        app.add_js_file(name, priority=900 + place, defer="defer")
     for kind in ("script_files", "css_files"):
         kept: dict[str, Any] = {}
         for file in context[kind]:
-            text = f"{file.filename} {getattr(file, 'attributes', {}).get('body', '')}"
-            if not any(name in text.lower() for name in UNWANTED):
+            attributes = getattr(file, "attributes", {})
+            text = f"{file.filename} {attributes.get('body', '')}"
+            stray = any(text.strip().endswith(name) for name in ONLY_THERE)
+            if "thebe" not in text.lower() and (not stray or "defer" in attributes):
                 kept.setdefault(text, file)
         context[kind] = list(kept.values())
 
@@ -64,6 +78,6 @@ def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> Non
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read before the notebooks' parser; drop after the extensions that add scripts."""
     app.connect("source-read", fold_long_outputs)
-    app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("html-page-context", choose_scripts, priority=900)
     app.connect("html-page-context", mend_roles)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
