@@ -136,10 +136,10 @@ const Descent = (() => {
       return "The last two steps go in opposite directions: the path bounces from wall to wall.";
     }
     if (steps >= 5 && Math.hypot(...last) < 0.06) {
-      return `On the valley floor the slopes are small, and so are the steps: ${words(away, 2)} to go to the star.`;
+      return `On the valley floor the slopes are small, and so are the steps. The star is still ${words(away, 2)} away.`;
     }
     if (settings.momentum > 0 && steps > 1) {
-      return `Each step keeps ${words(settings.momentum)} of the one before: what agrees adds up, what contradicts cancels. ${words(away, 2)} to go to the star.`;
+      return `Each step keeps ${words(settings.momentum)} of the one before: what agrees adds up, what contradicts cancels. The star is still ${words(away, 2)} away.`;
     }
     return "Each step goes straight downhill, at right angles to the ring it starts on.";
   }
@@ -212,11 +212,10 @@ function liveDescent(stage, { chart, beside = [], starts, rates, runs, first = 0
   stage.append(
     element("div", { class: "live-controls live-runs", role: "group", "aria-label": "Runs from the text" }, ...buttons),
     element("div", { class: "live-row" },
-      element("div", {}, chart.node, playing.node),
-      element("div", {}, ...beside,
+      element("div", {}, chart.node, playing.node, sentence.node),
+      element("div", { class: "live-aside" }, ...beside,
         element("div", { class: "live-stack" }, ...[...sliders.start, sliders.rate, sliders.momentum, sliders.steps].map(({ node }) => node)),
-        numbers)),
-    sentence.node);
+        numbers)));
   const { name, ...run } = runs[first];
   choose(run);
 }
@@ -248,9 +247,16 @@ function drawPath(chart, points) {
 function startHandle(chart) {
   const { svg } = Live;
   const square = svg("rect", { x: -6, y: -6, width: 12, height: 12, fill: "var(--live-two)", stroke: "var(--pst-color-background)", "stroke-width": 2 });
-  const handle = svg("g", { class: "live-start" }, svg("circle", { r: 24, fill: "transparent" }), square, svg("text", { x: 12, y: 4 }, "start"));
-  chart.inside.before(handle);
-  return Object.assign(handle, { put: (x, y) => handle.setAttribute("transform", `translate(${chart.x(x)} ${chart.y(y)})`) });
+  const label = svg("text", {}, "start");
+  const handle = svg("g", { class: "live-start" }, svg("circle", { r: 24, fill: "transparent" }), square, label);
+  chart.inside.after(handle);
+  return Object.assign(handle, {
+    /** Move it; the label goes to a side ("left", "right") or above. */
+    put(x, y, side) {
+      handle.setAttribute("transform", `translate(${chart.x(x)} ${chart.y(y)})`);
+      Live.set(label, { left: { x: -12, y: 4, "text-anchor": "end" }, right: { x: 12, y: 4, "text-anchor": "start" }, above: { x: 0, y: -12, "text-anchor": "middle" } }[side]);
+    },
+  });
 }
 
 const withRanges = (options) => Object.assign(Live.chart(options), { ranges: options });
@@ -261,7 +267,7 @@ Live.figure("fig-landscape", {
   build(stage) {
     const { svg, words } = Live;
     const { landscape, landscapeSlope, descend, untilLost, nextStep, landscapeWords } = Descent;
-    const chart = withRanges({ height: 290, x: [-3.2, 3.2], y: [-2.4, 6.5], xLabel: "w", yLabel: "loss", ticksX: 6 });
+    const chart = withRanges({ height: 290, x: [-3.2, 3.2], y: [-2.4, 6.5], xLabel: "w", yLabel: "loss", ticksX: 6, ticksY: 5 });
     const curve = Array.from({ length: 201 }, (_, i) => -3.2 + (6.4 * i) / 200).map((w) => [w, landscape(w)]);
     chart.inside.before(
       svg("path", { d: chart.lines(curve), fill: "none", stroke: "var(--live-quiet)", "stroke-width": 2.5, "clip-path": chart.inside.getAttribute("clip-path") }),
@@ -272,7 +278,7 @@ Live.figure("fig-landscape", {
     function show(path, lost, settings) {
       const k = path.length - 1, w = path[k], slope = landscapeSlope(w);
       const { plain, kept, step } = nextStep(slope, w, path[Math.max(0, k - 1)], settings);
-      chart.handle.put(path[0], landscape(path[0]));
+      chart.handle.put(path[0], landscape(path[0]), path[0] > 0 ? "right" : "left");
       const drawn = drawPath(chart, path.map((place) => [place, landscape(place)]));
       if (!lost) {
         const here = [chart.x(w), chart.y(landscape(w))];
@@ -339,7 +345,7 @@ Live.figure("fig-valley", {
       const k = path.length - 1, [w, b] = path[k], slopes = lineSlopes(w, b), loss = lineLoss(w, b);
       const before = path[Math.max(0, k - 1)];
       const next = [w, b].map((place, i) => nextStep(slopes[i], place, before[i], settings));
-      map.handle.put(...path[0]);
+      map.handle.put(...path[0], "above");
       const drawn = drawPath(map, path);
       const at = (place) => [map.x(place[0]), map.y(place[1])];
       const far = (from, to) => Math.hypot(to[0] - from[0], to[1] - from[1]) > 4;
