@@ -135,8 +135,12 @@ const Descent = (() => {
     if (last[0] * earlier[0] + last[1] * earlier[1] < 0) {
       return "The last two steps go in opposite directions: the path bounces from wall to wall.";
     }
-    if (steps >= 5 && Math.hypot(...last) < 0.06) {
+    if (settings.momentum === 0 && steps >= 5 && Math.hypot(...last) < 0.06) {
       return `On the valley floor the slopes are small, and so are the steps. The star is still ${words(away, 2)} away.`;
+    }
+    const losses = path.map((one) => lineLoss(...one)), closest = losses.indexOf(Math.min(...losses));
+    if (settings.momentum > 0 && closest < steps) {
+      return `The loss was least after ${closest} step${closest === 1 ? "" : "s"}, ${words(losses[closest])}: momentum has carried the path past that place, and the slopes pull it back.`;
     }
     if (settings.momentum > 0 && steps > 1) {
       return `Each step keeps ${words(settings.momentum)} of the one before: what agrees adds up, what contradicts cancels. The star is still ${words(away, 2)} away.`;

@@ -76,7 +76,7 @@ const Reverse = (() => {
       s: "In a product, each factor's nudge is multiplied by the other, and here both are s.",
       p: "A sum passes a nudge on as it is.",
       b: "In the product a · b, the nudge of b is multiplied by a.",
-      a: "It reaches f in two ways, through p and straight to s, and they add up.",
+      a: "A nudge of a reaches f in two ways, through p and straight to s, and they add up.",
     }[box];
     return `Backward. ${why} Slope of ${box} = ${formula} = ${sum(step, values)}.`;
   }
@@ -102,8 +102,14 @@ Live.figure("fig-reverse", {
     const names = { a: "a", b: "b", p: "p = a · b", s: "s = p + a", f: "f = s · s" };
     const box = { width: 108, height: 70 };
     // Where the middle of each box is: from left to right, as printed; from top to bottom where there is little room.
-    const wide = { size: [720, 300], a: [62, 85], b: [62, 225], p: [255, 225], s: [448, 85], f: [655, 85] };
-    const tall = { size: [360, 480], a: [62, 45], b: [290, 45], p: [290, 175], s: [150, 305], f: [150, 435] };
+    const wide = {
+      size: [720, 320], a: [62, 95], b: [62, 230], p: [255, 230], s: [448, 95], f: [655, 95],
+      value: [[8, 32], [709, 32]], slope: [[709, 293], [8, 293]], turn: "", valueText: [360, 23], slopeText: [360, 313],
+    };
+    const tall = {
+      size: [360, 476], a: [62, 41], b: [290, 41], p: [290, 171], s: [165, 301], f: [165, 431],
+      value: [[32, 120], [32, 466]], slope: [[330, 466], [330, 235]], turn: "rotate(-90)", valueText: [22, 293], slopeText: [350, 350],
+    };
     const narrow = window.matchMedia("(max-width: 700px)");
     const inputs = { a: 2, b: 3 };
     let count = steps.length;
@@ -112,12 +118,18 @@ Live.figure("fig-reverse", {
     const program = element("ol", { class: "live-program", "aria-label": "The program, line by line" }, ...steps.map(({ line }) =>
       element("li", {}, element("code", {}, line), element("span"))));
     const sentence = status();
-    const tried = element("p");
+    const tried = element("p", { class: "live-note" });
     const sliders = Object.keys(inputs).map((name) =>
       slider({ label: name, min: -4, max: 4, step: 0.5, value: inputs[name], change: (value) => { inputs[name] = value; draw(); } }));
-    const go = (to) => { count = Live.clamp(to, [0, steps.length]); draw(); return count < steps.length; };
+    const go = (to) => {
+      const further = to > count;
+      count = Live.clamp(to, [0, steps.length]);
+      draw();
+      if (further) travel();
+      return count < steps.length;
+    };
     const playing = player({
-      every: 1400,
+      every: 1600,
       begin: () => { if (count === steps.length) go(0); },
       step: () => go(count + 1),
       reset: () => go(0),
@@ -132,6 +144,25 @@ Live.figure("fig-reverse", {
       return [x + dx * share, y + dy * share];
     }
 
+    /** Let the numbers travel along the arrows of the step that was just made; on the way back, each is multiplied midway. */
+    function travel() {
+      const values = forward(inputs.a, inputs.b), slopes = backward(values), now = steps[count - 1];
+      if (!now || Live.calm()) return;
+      const places = narrow.matches ? tall : wide;
+      for (const { from, to, factor } of arrows(values)) {
+        const ahead = now.kind === "value" && now.box === to, behind = now.kind === "slope" && now.box === from;
+        if (!ahead && !behind) continue;
+        const start = edge(places[from], places[to]), end = edge(places[to], places[from]);
+        const [leave, arrive] = ahead ? [start, end] : [end, start];
+        const text = svg("text", { y: 4, "text-anchor": "middle" }, exact(ahead ? values[from] : slopes[to]));
+        const token = svg("g", { class: `live-token${behind ? " live-back" : ""}`, "aria-hidden": "true" }, svg("rect", { x: -24, y: -13, width: 48, height: 26, rx: 13 }), text);
+        graph.append(token);
+        const move = ([x, y]) => ({ transform: `translate(${x}px, ${y}px)` });
+        token.animate([move(leave), move(arrive)], { duration: 900, easing: "ease-in-out", fill: "forwards" }).finished.then(() => token.remove(), () => {});
+        if (behind) setTimeout(() => { text.textContent = exact(factor * slopes[to]); }, 450);
+      }
+    }
+
     function draw() {
       const values = forward(inputs.a, inputs.b), slopes = backward(values);
       const done = steps.slice(0, count), now = done.at(-1);
@@ -139,6 +170,14 @@ Live.figure("fig-reverse", {
       const places = narrow.matches ? tall : wide;
       const drawn = [];
 
+      for (const [kind, title, color] of [["value", "forward: values", "two"], ["slope", "backward: slopes", "one"]]) {
+        const here = now?.kind === kind;
+        drawn.push(
+          Live.arrow(...places[kind], { class: "live-arrow live-band", style: `color: var(--live-${here ? color : "quiet"})` }),
+          svg("text", {
+            transform: `translate(${places[`${kind}Text`].join(" ")}) ${places.turn}`, "text-anchor": "middle", class: here ? "live-now" : "",
+          }, title));
+      }
       for (const arrow of arrows(values)) {
         const { from, to, name, factor } = arrow;
         const start = edge(places[from], places[to]), end = edge(places[to], places[from]);
@@ -148,10 +187,12 @@ Live.figure("fig-reverse", {
           head: ahead || behind ? 14 : 9, class: `live-arrow${ahead || behind ? " live-now" : ""}`, style: `color: ${color}`, "data-arrow": from + to,
         }));
         if (known("slope", from)) {
-          const level = start[1] === end[1], upright = start[0] === end[0];
+          // Beside the arrow's middle, on its upper side.
+          const [dx, dy] = [end[0] - start[0], end[1] - start[1]], length = Math.hypot(dx, dy) * (dx < 0 ? -1 : 1);
+          const [nx, ny] = [dy / length, -dx / length];
           drawn.push(svg("text", {
-            x: (start[0] + end[0]) / 2 + (level ? 0 : 10), y: (start[1] + end[1]) / 2 + (level ? -10 : upright ? 4 : -4),
-            "text-anchor": level ? "middle" : "start", class: behind ? "live-now" : "",
+            x: (start[0] + end[0]) / 2 + 10 * nx, y: (start[1] + end[1]) / 2 + 10 * ny + (Math.abs(nx) > 0.3 ? 4 : 0),
+            "text-anchor": Math.abs(nx) < 0.3 ? "middle" : nx > 0 ? "start" : "end", class: behind ? "live-now" : "",
           }, name === "(s + s)" ? `× (${exact(values.s)} + ${values.s < 0 ? `(${exact(values.s)})` : exact(values.s)})` : `× ${exact(factor)}`));
         }
       }
