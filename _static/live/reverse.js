@@ -110,7 +110,7 @@ Live.figure("fig-reverse", {
       size: [360, 476], a: [62, 41], b: [290, 41], p: [290, 171], s: [165, 301], f: [165, 431],
       value: [[32, 120], [32, 466]], slope: [[330, 466], [330, 235]], turn: "rotate(-90)", valueText: [22, 293], slopeText: [350, 350],
     };
-    const narrow = window.matchMedia("(max-width: 700px)");
+    const room = () => (stage.clientWidth < 660 ? tall : wide);
     const inputs = { a: 2, b: 3 };
     let count = steps.length;
 
@@ -148,14 +148,16 @@ Live.figure("fig-reverse", {
     function travel() {
       const values = forward(inputs.a, inputs.b), slopes = backward(values), now = steps[count - 1];
       if (!now || Live.calm()) return;
-      const places = narrow.matches ? tall : wide;
+      const places = room();
       for (const { from, to, factor } of arrows(values)) {
         const ahead = now.kind === "value" && now.box === to, behind = now.kind === "slope" && now.box === from;
         if (!ahead && !behind) continue;
         const start = edge(places[from], places[to]), end = edge(places[to], places[from]);
         const [leave, arrive] = ahead ? [start, end] : [end, start];
         const text = svg("text", { y: 4, "text-anchor": "middle" }, exact(ahead ? values[from] : slopes[to]));
-        const token = svg("g", { class: `live-token${behind ? " live-back" : ""}`, "aria-hidden": "true" }, svg("rect", { x: -24, y: -13, width: 48, height: 26, rx: 13 }), text);
+        const half = Math.max(24, 5 * text.textContent.length + 8);
+        const shape = svg("rect", { x: -half, y: -13, width: 2 * half, height: 26, rx: 13 });
+        const token = svg("g", { class: `live-token${behind ? " live-back" : ""}`, "aria-hidden": "true" }, shape, text);
         graph.append(token);
         const move = ([x, y]) => ({ transform: `translate(${x}px, ${y}px)` });
         token.animate([move(leave), move(arrive)], { duration: 900, easing: "ease-in-out", fill: "forwards" }).finished.then(() => token.remove(), () => {});
@@ -167,7 +169,7 @@ Live.figure("fig-reverse", {
       const values = forward(inputs.a, inputs.b), slopes = backward(values);
       const done = steps.slice(0, count), now = done.at(-1);
       const known = (kind, name) => done.some((step) => step.kind === kind && step.box === name);
-      const places = narrow.matches ? tall : wide;
+      const places = room();
       const drawn = [];
 
       for (const [kind, title, color] of [["value", "forward: values", "two"], ["slope", "backward: slopes", "one"]]) {
@@ -227,9 +229,10 @@ Live.figure("fig-reverse", {
       tried.textContent = count === steps.length ? check(values) : "";
     }
 
-    narrow.addEventListener("change", draw);
     stage.append(graph, playing.node, sentence.node, element("div", { class: "live-row" },
-      element("div", {}, element("div", { class: "live-stack" }, ...sliders.map(({ node }) => node)), tried), program));
+      element("div", { class: "live-stack" }, ...sliders.map(({ node }) => node)), program), tried);
     draw();
+    let drawnIn = room();
+    new ResizeObserver(() => { if (drawnIn !== room()) { drawnIn = room(); draw(); } }).observe(stage);
   },
 });
