@@ -65,7 +65,12 @@ def test_one_parameter_is_the_chapters(page, chapter):
     np.testing.assert_allclose(ours, chapter["landscape"](ws), rtol=1e-5, atol=1e-6)
     jaxs = jax.vmap(jax.grad(chapter["landscape"]))(jnp.asarray(ws))
     np.testing.assert_allclose(slopes, jaxs, rtol=1e-4, atol=1e-5)
-    for rate, steps, start in ((0.01, 8, 2.2), (0.1, 8, 2.2), (0.75, 3, 2.2), (0.1, 8, -2.0)):
+    for rate, steps, start in (
+        (0.01, 8, 2.2),
+        (0.1, 8, 2.2),
+        (0.75, 3, 2.2),
+        (0.1, 8, -2.0),
+    ):
         ours = page.evaluate("a => Descent.descend(...a)", [rate, steps, start])
         np.testing.assert_allclose(
             ours, chapter["descend"](rate, steps, start), rtol=1e-4
@@ -90,7 +95,9 @@ def test_two_parameters_are_the_chapters(page, chapter):
             "a => [Descent.lineLoss(...a), Descent.lineSlopes(...a)]", [w, b]
         )
         jaxs = jax.value_and_grad(chapter["line_loss"], argnums=(0, 1))(w, b)
-        np.testing.assert_allclose([loss, *slopes], [jaxs[0], *jaxs[1]], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            [loss, *slopes], [jaxs[0], *jaxs[1]], rtol=1e-4, atol=1e-5
+        )
     for rate, momentum in ((0.02, 0.0), (0.22, 0.0), (0.02, 0.9)):
         ours = page.evaluate("a => Descent.walk(...a)", [rate, momentum])
         np.testing.assert_allclose(
@@ -112,7 +119,9 @@ def test_the_map_is_the_loss(page, chapter):
         limit = page.evaluate("m => Descent.largestRate(m)", momentum)
         np.testing.assert_allclose(limit, 2 * (1 + momentum) / steepest, rtol=1e-4)
         for rate, grows in ((0.98 * limit, False), (1.02 * limit, True)):
-            far = page.evaluate("a => Descent.walk(...a).at(-1)", [rate, momentum, 2000])
+            far = page.evaluate(
+                "a => Descent.walk(...a).at(-1)", [rate, momentum, 2000]
+            )
             assert (np.hypot(*far) > 1e3) == grows
 
 
@@ -123,7 +132,11 @@ def test_both_start_as_the_text_says(page, chapter):
     assert first["w"] == [pytest.approx(steps[-1], rel=5e-3)]
     assert "shallow valley" in sentence(page, "fig-landscape")
     runs = page.locator("#fig-landscape .live-runs button")
-    assert runs.all_inner_texts() == ["0.01: too small", "0.1: about right", "0.75: too large"]
+    assert runs.all_inner_texts() == [
+        "0.01: too small",
+        "0.1: about right",
+        "0.75: too large",
+    ]
     press(page, "fig-landscape", "0.01: too small")
     assert "only 0.36" in sentence(page, "fig-landscape")
     press(page, "fig-landscape", "0.75: too large")
@@ -143,7 +156,12 @@ def test_both_start_as_the_text_says(page, chapter):
         ends.items(), ((0.02,), (0.22,), (0.02, 0.9)), strict=True
     ):
         place = next(value for row, value in end.items() if row.startswith("after"))
-        np.testing.assert_allclose(place, chapter["walk"](*settings)[-1], rtol=1e-2), name
+        (
+            np.testing.assert_allclose(
+                place, chapter["walk"](*settings)[-1], rtol=1e-2
+            ),
+            name,
+        )
 
 
 @pytest.mark.parametrize("figure", ["fig-landscape", "fig-valley"])
@@ -184,7 +202,9 @@ def test_a_finger_drags_the_start_and_scrolls_elsewhere(html, visit):
     """A map that holds on to every finger that wants to read on."""
     page = visit((html / PAGE).as_uri(), viewport=PHONE, has_touch=True).page
     handle = page.locator("#fig-valley .live-start rect")
-    page.locator("#fig-valley svg").first.evaluate("s => s.scrollIntoView({block: 'center'})")
+    page.locator("#fig-valley svg").first.evaluate(
+        "s => s.scrollIntoView({block: 'center'})"
+    )
     box = handle.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     client = page.context.new_cdp_session(page)
@@ -265,7 +285,7 @@ def test_what_it_says_fits_what_is_seen(page):
         ((0.1, 0, 0, -2.0), "grows to the left, and the first step goes right"),
         ((0.4, 0, 3, 2.2), "next step goes left"),
         ((0.5, 0, 8, 2.2), "changed its sign"),
-        ((0.1, 0.8, 6, 2.2), "momentum carries"),
+        ((0.1, 0.8, 2, 2.2), "momentum carries w on to the left"),
         ((0.5, 0.5, 40, 2.2), "Choose a smaller rate or less momentum"),
     ):
         assert words in page.evaluate(say, settings), settings

@@ -197,7 +197,8 @@ const Live = (() => {
       move(point.x, point.y);
     };
     let held = null;
-    handle.style.touchAction = "none";
+    // The style touch-action does not reach everything inside an SVG; this keeps the page still in any browser.
+    handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     node.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || (event.pointerType === "touch" && !handle.contains(event.target))) return;
       held = event.pointerId;
