@@ -1,4 +1,4 @@
-"""What the tests of live figures share: a chapter's own functions, and what holds for every figure."""
+"""What the tests of live figures share: a chapter's own functions, and what holds for all."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def check_everywhere(visit, html: Path, page_name: str, figures: tuple[str, ...]
     address = (html / page_name).as_uri()
     seen = visit(address, reduced_motion="reduce", viewport=PHONE)
     page = seen.page
-    assert seen.complaints == [] and seen.outside(address) == []
+    assert seen.complaints == []
+    assert seen.outside(address) == []
     assert not page.evaluate(TOO_WIDE)
     for name in figures:
         live, picture = (

@@ -121,7 +121,7 @@ const Descent = (() => {
     const earlier = steps > 1 ? before.map((p, i) => p - path[steps - 2][i]) : [0, 0];
     const away = Math.hypot(place[0] - lowest[0], place[1] - lowest[1]);
     if (away < 0.1 && Math.hypot(...last) < 0.1) {
-      return `The path has all but reached the star: w = ${words(place[0])}, b = ${words(place[1])}. Both slopes are nearly 0, and no line has a smaller loss.`;
+      return `Both slopes are nearly 0: the path has all but reached the star, where w = ${words(lowest[0])} and b = ${words(lowest[1])} make the line that fits best.`;
     }
     if (steps > 0 && settings.rate > largestRate(settings.momentum)) {
       return `The swings grow: after ${steps} step${steps > 1 ? "s" : ""} the loss is ${words(loss)}, and it was ${words(lineLoss(...path[0]))} at the start. ` +
@@ -276,7 +276,7 @@ Live.figure("fig-landscape", {
     chart.inside.before(
       svg("path", { d: chart.lines(curve), fill: "none", stroke: "var(--live-quiet)", "stroke-width": 2.5, "clip-path": chart.inside.getAttribute("clip-path") }),
       svg("text", { x: chart.x(-1.48), y: chart.y(-2.1), "text-anchor": "middle" }, "deep"),
-      svg("text", { x: chart.x(1.33), y: chart.y(-1.25), "text-anchor": "middle" }, "shallow"));
+      svg("text", { x: chart.x(1.33), y: chart.y(-1.7), "text-anchor": "middle" }, "shallow"));
     chart.handle = startHandle(chart);
 
     function show(path, lost, settings) {
@@ -291,8 +291,8 @@ Live.figure("fig-landscape", {
           x1: here[0] - along[0], y1: here[1] - along[1], x2: here[0] + along[0], y2: here[1] + along[1],
           stroke: "var(--live-two)", "stroke-width": 2.5,
         }));
-        const there = chart.x(w + step);
-        if (Math.abs(there - here[0]) > 4) drawn.push(Live.arrow(here, [there, here[1]], { style: "color: var(--live-two)" }));
+        const there = [chart.x(w + step), here[1]];
+        if (Math.abs(there[0] - here[0]) > 14) drawn.unshift(Live.arrow(here, there, { style: "color: var(--live-two)" }));
       }
       chart.inside.replaceChildren(...drawn);
       const sentence = landscapeWords(path, lost, settings);
@@ -343,7 +343,7 @@ Live.figure("fig-valley", {
       }));
     map.handle = startHandle(map);
 
-    const data = withRanges({ height: 200, x: [-0.4, 3.4], y: [-0.5, 5], xLabel: "x", yLabel: "y" });
+    const data = withRanges({ height: 200, x: [-0.4, 3.4], y: [-0.5, 5.5], xLabel: "x", yLabel: "y" });
 
     function show(path, lost, settings) {
       const k = path.length - 1, [w, b] = path[k], slopes = lineSlopes(w, b), loss = lineLoss(w, b);
@@ -352,14 +352,16 @@ Live.figure("fig-valley", {
       map.handle.put(...path[0], "above");
       const drawn = drawPath(map, path);
       const at = (place) => [map.x(place[0]), map.y(place[1])];
-      const far = (from, to) => Math.hypot(to[0] - from[0], to[1] - from[1]) > 4;
+      const far = (from, to) => Math.hypot(to[0] - from[0], to[1] - from[1]) > 5;
       if (!outside(map, w, b)) {
         drawn.unshift(outline(loss, { stroke: "var(--live-two)", "stroke-width": 2, "stroke-dasharray": "2 4" }));
         const here = at([w, b]), kept = at([w + next[0].kept, b + next[1].kept]), there = at([w + next[0].step, b + next[1].step]);
         if (far(here, kept)) {
-          drawn.push(svg("line", { x1: here[0], y1: here[1], x2: kept[0], y2: kept[1], stroke: "var(--live-two)", "stroke-width": 2, "stroke-dasharray": "5 3" }));
+          drawn.unshift(svg("line", { x1: here[0], y1: here[1], x2: kept[0], y2: kept[1], stroke: "var(--live-two)", "stroke-width": 2, "stroke-dasharray": "5 3" }));
         }
-        if (far(kept, there)) drawn.push(Live.arrow(kept, there, { style: "color: var(--live-two)" }));
+        if (far(kept, there)) {
+          drawn.unshift(Live.arrow(kept, there, { style: "color: var(--live-two)" }));
+        }
       }
       map.inside.replaceChildren(...drawn);
 

@@ -63,7 +63,7 @@ const Reverse = (() => {
 
   /** What step number `count` does, 0 for none. */
   function explain(count, values) {
-    if (count === 0) return `Two inputs, a = ${exact(values.a)} and b = ${exact(values.b)}. Forward comes first: the values.`;
+    if (count === 0) return `There are two inputs, a = ${exact(values.a)} and b = ${exact(values.b)}. Forward, with the values, comes first.`;
     const step = steps[count - 1], { kind, box } = step;
     if (kind === "value") {
       const what = { p: "a · b", s: "p + a", f: "s · s" }[box];
@@ -223,7 +223,6 @@ Live.figure("fig-reverse", {
         line.lastChild.textContent = i < count ? sum(steps[i], values) : "";
       });
       Object.entries(inputs).forEach(([, value], i) => sliders[i].set(value));
-      back.disabled = count === 0;
       const still = count === steps.length && values.s === 0;
       sentence.say(explain(count, values) + (still ? " Since s is 0, f is at its lowest, and no small nudge of a or b moves it." : ""));
       tried.textContent = count === steps.length ? check(values) : "";
