@@ -46,7 +46,8 @@ def check_everywhere(visit, html: Path, page_name: str, figures: tuple[str, ...]
             page.locator(f"#{name} .live-stage"),
             page.locator(f"#{name} img"),
         )
-        assert live.is_visible() and not picture.is_visible(), name
+        assert live.is_visible(), name
+        assert not picture.is_visible(), name
         assert page.evaluate(SMALLEST, name) >= 12, name
     if AXE.exists():
         page.add_script_tag(path=AXE)

@@ -243,10 +243,13 @@ def test_steps_and_playing(html, visit):
     page.wait_for_function(
         "document.querySelectorAll('#fig-landscape input')[3].value > 2"
     )
+    said = page.locator("#fig-landscape [role=status]")
+    assert said.get_attribute("aria-live") == "off"  # not each frame is read aloud
     press(page, "fig-landscape", "Pause")
     paused = steps.input_value()
     page.wait_for_timeout(700)
     assert steps.input_value() == paused
+    assert said.get_attribute("aria-live") == "polite"
     page.emulate_media(reduced_motion="reduce")
     press(page, "fig-landscape", "Play")
     assert steps.input_value() == steps.get_attribute("max")

@@ -266,8 +266,9 @@ function startHandle(chart) {
 const withRanges = (options) => Object.assign(Live.chart(options), { ranges: options });
 
 Live.figure("fig-landscape", {
-  caption: "Gradient descent with one parameter. Drag the start, change the rate, or press Start over and go step by step; the short line on the curve " +
-    "is the slope, and the arrow is the next step. Can you get into the deep valley? (Momentum is explained with the next figure.)",
+  caption: "Gradient descent with one parameter; the buttons are the three runs of the text. Drag the start, change the rate, or press Start over " +
+    "and go step by step: the straight line on the curve shows the slope, and the arrow the next step. Can you reach the deep valley? " +
+    "(Momentum is explained with the next figure.)",
   build(stage) {
     const { svg, words } = Live;
     const { landscape, landscapeSlope, descend, untilLost, nextStep, landscapeWords } = Descent;
@@ -326,8 +327,9 @@ Live.figure("fig-landscape", {
 });
 
 Live.figure("fig-valley", {
-  caption: "The map of the line's loss: each ring connects pairs of w and b with the same loss, and beside it is the line that w and b make. " +
-    "Drag the start, change rate and momentum, or press Start over and go step by step. Which rate is the largest that still arrives at the star?",
+  caption: "The loss of a line as a map: each ring connects pairs of w and b with the same loss. The line they make is drawn with its four points. " +
+    "The buttons are the three runs of the text, from left to right. Drag the start, change rate and momentum, or press Start over and go step by step: " +
+    "which is the largest rate that still arrives at the star?",
   build(stage) {
     const { svg, words } = Live;
     const { x, y, lineLoss, lineSlopes, walk, lowest, largestRate, ring, untilLost, nextStep, valleyWords } = Descent;
