@@ -195,6 +195,8 @@ def test_the_start_can_be_dragged(html, visit, figure):
     page.mouse.move(x - 2000, y + 30, steps=3)
     page.mouse.up()
     assert number(start.input_value()) == number(start.get_attribute("min"))
+    kept, room = handle.bounding_box(), handle.locator("xpath=../..").bounding_box()
+    assert room["x"] < kept["x"] < x
     page.mouse.move(x, y)
     assert number(start.input_value()) == number(start.get_attribute("min"))
 
