@@ -69,14 +69,17 @@ const Live = (() => {
 
   /**
    * A slider. `say` turns its number into the words that are shown beside it and read aloud;
-   * with `at`, a list, it moves over the list's entries.
+   * with `at`, a list, it moves over the list's entries. `marks`, a list of [value, text, side], names places below it.
    */
-  function slider({ label, min = 0, max = 1, step = 0.01, at, value, say = words, change }) {
+  function slider({ label, min = 0, max = 1, step = 0.01, at, marks = [], value, say = words, change }) {
     const input = element("input", at
       ? { type: "range", min: 0, max: at.length - 1, step: 1 }
       : { type: "range", min, max, step });
     const shown = element("output");
     const node = element("label", { class: "live-slider" }, element("span", {}, label), input, shown);
+    if (marks.length) node.append(markings(marks.map(([place, ...rest]) => at
+      ? [at.indexOf(place) / (at.length - 1), ...rest]
+      : [(place - min) / (max - min), ...rest])));
     const control = {
       node,
       get value() { return at ? at[Number(input.value)] : Number(input.value); },
@@ -92,6 +95,14 @@ const Live = (() => {
     input.addEventListener("input", () => { tell(); change?.(control.value); });
     control.set(value);
     return control;
+  }
+
+  /** Short lines with words below a slider; a word stands left or right of its line, or in the middle. */
+  function markings(marks) {
+    const row = element("span", { class: "live-marks", "aria-hidden": "true" });
+    row.append(...marks.map(([share, text, side = "middle"]) =>
+      element("span", { class: `live-mark-${side}`, style: `--live-share: ${share.toFixed(4)}` }, text)));
+    return row;
   }
 
   /** A choice of one from a few: `options` is a list of [value, text]. */
@@ -150,6 +161,32 @@ const Live = (() => {
       button("Step", () => { stop(); step(); }),
       button("Start over", () => { stop(); reset(); }));
     return { node, stop };
+  }
+
+  /** The line that says in words what is seen, and is read aloud: `say(text)`, once a slider has come to rest. */
+  function status() {
+    const node = element("p", { role: "status", class: "live-says" });
+    let timer = null;
+    return {
+      node,
+      say(text) {
+        clearTimeout(timer);
+        if (!node.textContent) node.textContent = text;
+        else timer = setTimeout(() => { if (node.textContent !== text) node.textContent = text; }, 150);
+      },
+    };
+  }
+
+  /** Call `move(x, y)`, in a drawing's own units, where a pointer presses the drawing and while it drags. */
+  function drag(drawing, move) {
+    const tell = (event) => {
+      const box = drawing.getBoundingClientRect(), view = drawing.viewBox.baseVal;
+      move(((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height);
+    };
+    set(drawing, {
+      pointerdown: (event) => { drawing.setPointerCapture(event.pointerId); tell(event); },
+      pointermove: (event) => { if (drawing.hasPointerCapture(event.pointerId)) tell(event); },
+    });
   }
 
   // ---- A chart ----
@@ -218,5 +255,5 @@ const Live = (() => {
     build(stage);
   }
 
-  return { words, linear, logarithmic, clamp, ticks, set, element, svg, slider, choice, check, button, calm, player, chart, figure };
+  return { words, linear, logarithmic, clamp, ticks, set, element, svg, slider, choice, check, button, calm, player, status, drag, chart, figure };
 })();
