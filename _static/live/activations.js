@@ -22,7 +22,7 @@ const Activations = (() => {
 
   /** Each function and its slope; at a corner, the slope from the left, as JAX has it. Only Swish reads β. */
   const FUNCTIONS = {
-    sigmoid: { formula: "σ(x) = 1 / (1 + e⁻ˣ)", value: sigmoid, slope: (x) => sigmoid(x) * sigmoid(-x) },
+    sigmoid: { formula: "1 / (1 + e⁻ˣ)", value: sigmoid, slope: (x) => sigmoid(x) * sigmoid(-x) },
     tanh: { formula: "tanh(x) = 2 σ(2x) − 1", value: Math.tanh, slope: (x) => 1 - Math.tanh(x) ** 2 },
     ReLU: { formula: "max(x, 0)", value: (x) => Math.max(x, 0), slope: (x) => (x > 0 ? 1 : 0), corner: true },
     GELU: { formula: "x Φ(x), approximated with tanh as in jax.nn.gelu", value: gelu, slope: geluSlope },
@@ -47,8 +47,7 @@ const Activations = (() => {
         : "Almost flat: a unit here hardly reacts when one of its weights changes.";
     }
     if (slope < 0) return "The function falls here: a larger input gives a smaller output.";
-    if (Math.abs(slope - 1) < 0.1) return "A slope near 1: a change of the input passes through almost unchanged.";
-    return slope < 1 ? "A change of the input comes out smaller." : "A change of the input comes out larger.";
+    return `A change of the input comes out ${Live.words(slope)} times as large, and after ten such slopes ${Live.words(slope ** 10)} times.`;
   }
 
   return { FUNCTIONS, sigmoid, swish, swishSlope, gelu, geluSlope, verdict };
@@ -63,7 +62,7 @@ Live.figure("fig-activations", {
     const xs = Array.from({ length: 441 }, (_, i) => (i - 220) / 40);
 
     function picture(y, yLabel, label, ticksY) {
-      const chart = Live.chart({ x: [-5.5, 5.5], y, xLabel: "x", yLabel, label, ticksY });
+      const chart = Live.chart({ height: 280, ticksX: 6, x: [-5.5, 5.5], y, xLabel: "x", yLabel, label, ticksY });
       const relu = svg("path", { fill: "none", stroke: "var(--live-quiet)", "stroke-width": 2, "stroke-dasharray": "3 5" });
       const down = svg("line", { stroke: "var(--live-quiet)", "stroke-width": 2 });
       const curve = svg("path", { fill: "none", stroke: "var(--live-one)", "stroke-width": 3 });
@@ -83,12 +82,12 @@ Live.figure("fig-activations", {
     const beta = Live.slider({ label: "β", at: [...tenths, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100], value: 1, change: show });
     const facts = element("p"), status = Live.status();
     const value = picture([-2.2, 5.5], "value", "The function, with its tangent at x.", 4);
-    const slope = picture([-0.35, 1.9], "slope", "The slope of the function at each place.", 4);
+    const slope = picture([-0.35, 1.9], "slope", "The slope of the function at each place.", 5);
 
     /** A curve over the chart; where it jumps, as the slopes of ReLU and SELU do at 0, the pen is lifted. */
     function path(chart, function_) {
       const points = xs.map((at) => [at, function_(at)]);
-      const jump = points.findIndex(([, y], i) => i && Math.abs(y - points[i - 1][1]) > 0.4) ;
+      const jump = points.findIndex(([, y], i) => i && Math.abs(y - points[i - 1][1]) > 0.4);
       return jump < 1 || chart !== slope.chart
         ? chart.lines(points)
         : chart.lines(points.slice(0, jump)) + chart.lines(points.slice(jump));
@@ -105,11 +104,11 @@ Live.figure("fig-activations", {
         Live.set(dot, { cx: chart.x(at), cy: chart.y(function_(at, b)) });
       }
       // The tangent reaches as far to either side, however steep it is.
-      const reach = 1.6 / Math.hypot(1, 0.7 * rise);
+      const reach = 2.6 / Math.hypot(1, 0.7 * rise);
       value.tangent.setAttribute("d", value.chart.lines([[at - reach, y - rise * reach], [at + reach, y + rise * reach]]));
-      facts.textContent = `${name.value}: ${formula}. At x = ${words(at)}${name.value === "Swish" ? ` and β = ${words(b)}` : ""}, ` +
-        `the value is ${words(y)} and the slope is ${words(rise)}. Ten such slopes multiply to ${words(rise ** 10)}.`;
-      status.say(`${name.value}, x = ${words(at)}, slope ${words(rise)}. ${Activations.verdict(name.value, at, b)}`);
+      facts.textContent = name.value === "tanh" ? formula : `${name.value}: ${formula}`;
+      status.say(`At x = ${words(at)}${name.value === "Swish" ? ` with β = ${words(b)}` : ""}, the value of ${name.value} is ${words(y)} and its slope is ${words(rise)}. ` +
+        Activations.verdict(name.value, at, b));
     }
 
     stage.append(

@@ -118,11 +118,11 @@ const Scale = (() => {
   /** What has become of the numbers after ten layers, in words. */
   function verdict(name, sizes) {
     const left = sizes.at(-1) / sizes[0];
-    const what = left < 1e-3 ? "They have all but vanished, and so would the gradient on its way back."
-      : left < 0.3 ? "They are fading; a few more layers, and little would be left."
-      : left <= 3 ? "That is steady: ten layers more would work as well."
-      : left < 50 ? "They are growing; a few more layers, and they would be huge."
-      : "They have exploded, and so would the gradient on its way back.";
+    const what = left < 1e-3 ? "The numbers have all but vanished, and so would the gradient on its way back."
+      : left < 0.3 ? "The numbers are fading; a few more layers, and little would be left."
+      : left <= 3 ? "The layers hold the numbers steady."
+      : left < 50 ? "The numbers are growing; a few more layers, and they would be huge."
+      : "The numbers have exploded, and so would the gradient on its way back.";
     return what + (name === "Swish" && left < 0.3 ? " Swish keeps only about a quarter of the mean square of small numbers, where ReLU keeps half." : "");
   }
 
@@ -132,7 +132,7 @@ const Scale = (() => {
 Live.figure("fig-scales", {
   caption: "The same random numbers, sent through ten layers of 512 units whose weights are drawn at the scale you choose. " +
     "On the left, the root mean square (rms) after each layer, on a logarithmic axis, with the chapter’s four scales as thin lines. " +
-    "On the right, how the activations are spread; bars at the ends count everything beyond ±3, and bars above a quarter are cut off. " +
+    "On the right, how the activations are spread; bars at the ends count everything beyond ±3, and bars above an eighth are cut off. " +
     "Look for a scale that keeps ten layers steady, first with ReLU, then with Swish.",
   build(stage) {
     const { svg, words } = Live;
@@ -150,7 +150,7 @@ Live.figure("fig-scales", {
     chart.inside.append(others, line, dots);
 
     const rows = svg("svg", { viewBox: "0 0 360 340", role: "img", "aria-label": "Histograms of the activations, one below the other, from the input to layer 10." });
-    const place = Live.linear([-3.125, 3.125], [52, 282]), rowHeight = 23.5;
+    const place = Live.linear([-3.125, 3.125], [52, 282]), rowHeight = 25.5;
     const floor = (layer) => 40 + layer * rowHeight;
     rows.append(svg("text", { x: 46, y: 12, "text-anchor": "end" }, "layer"), svg("text", { x: 352, y: 12, "text-anchor": "end" }, "rms"));
     const bars = [], numbers = [];
@@ -176,7 +176,8 @@ Live.figure("fig-scales", {
     });
     slider.node.classList.add("live-wide");
     const name = Live.choice({ label: "Activation", options: [["ReLU", "ReLU"], ["Swish", "Swish"]], change: () => { compare(); show(); } });
-    const jumps = Scale.MARKS.map(([scale, text]) => Live.button(text, () => { slider.set(scale); show(); }));
+    const jumps = Live.element("div", { class: "live-player", role: "group", "aria-label": "Set the scale to" });
+    jumps.append(...Scale.MARKS.map(([scale, text]) => Live.button(text, () => { slider.set(scale); show(); })));
     const facts = Live.element("p"), status = Live.status();
 
     function compare() {
@@ -195,11 +196,11 @@ Live.figure("fig-scales", {
       dots.replaceChildren(...sizes.map((size, layer) => svg("circle", { cx: chart.x(layer), cy: chart.y(size), r: 4 })));
       all.forEach((x, layer) => {
         const parts = Scale.histogram(x).map((share, i) => {
-          const left = place((i - 12) / 4 - 0.125), height = Math.min(share / 0.25, 1) * (rowHeight - 3);
+          const left = place((i - 12) / 4 - 0.125), height = Math.min(share / 0.125, 1) * (rowHeight - 3);
           return share ? `M${left.toFixed(1)} ${floor(layer)}v${-height.toFixed(1)}h8.6V${floor(layer)}z` : "";
         });
         bars[layer].setAttribute("d", parts.join(""));
-        numbers[layer].textContent = words(sizes[layer], 2);
+        numbers[layer].textContent = words(sizes[layer]);
       });
       facts.textContent = `The weights of a layer multiply the mean square by 512 · s² = ${words(512 * scale ** 2)} on average. ` +
         `${name.value} keeps ${words(kept, 2)} of it in layer 10.`;
@@ -210,7 +211,7 @@ Live.figure("fig-scales", {
     stage.append(
       Live.element("div", { class: "live-row" }, chart.node, rows),
       slider.node,
-      Live.element("div", { class: "live-controls" }, name.node, Live.element("div", { class: "live-player" }, ...jumps)),
+      Live.element("div", { class: "live-controls" }, name.node, jumps),
       facts, status.node);
 
     // Weights are drawn once, layer by layer, when the figure comes near: half a second of work.

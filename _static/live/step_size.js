@@ -27,16 +27,16 @@ const StepSize = (() => {
     const step = round(h), difference = round(loss(step, round) - loss(-step, round));
     const slope = difference / (2 * step);
     const exact = (change(step) - change(-step)) / (2 * step);
-    return { difference, slope, error: Math.abs(slope / SLOPE - 1), truncation: exact / SLOPE - 1, rounding: (slope - exact) / SLOPE };
+    return { difference, slope, error: slope / SLOPE - 1, truncation: exact / SLOPE - 1, rounding: (slope - exact) / SLOPE };
   }
 
   const STEPS = Array.from({ length: 19 }, (_, i) => 10 ** (-(i + 2) / 2));
 
   const percent = (share) => {
-    if (share === 0) return "0%";
-    if (share < 1e-6) return `${Live.words(100 * share, 2)}%`;
-    return `${Number((100 * share).toPrecision(2))}%`;
+    const size = Math.abs(share);
+    return size >= 1e-6 ? `${Number((100 * size).toPrecision(2))}%` : `${Live.words(100 * size, 2)}%`;
   };
+  const signed = (share) => (share > 0 ? "+" : share < 0 ? "−" : "") + percent(share);
 
   /** Which of the two errors it is, in words. */
   function verdict(h, type) {
@@ -48,7 +48,7 @@ const StepSize = (() => {
     return "truncation and rounding are about equal, so this is about the best step";
   }
 
-  return { TIMES, SLOPE, GAP, STEPS, TYPES, loss, change, compare, percent, verdict };
+  return { TIMES, SLOPE, GAP, STEPS, TYPES, loss, change, compare, percent, signed, verdict };
 })();
 
 Live.figure("fig-gradient-check", {
@@ -64,8 +64,8 @@ Live.figure("fig-gradient-check", {
       return digits % 2 ? `3.2e−${(digits + 1) / 2}` : `1e−${digits / 2}`;
     };
     const looks = {
-      float32: { stroke: "var(--live-one)", "stroke-dasharray": "7 4" },
-      float64: { stroke: "var(--live-two)" },
+      float32: { stroke: "var(--live-one)" },
+      float64: { stroke: "var(--live-two)", "stroke-dasharray": "8 4" },
     };
     const pen = (look) => svg("path", { fill: "none", "stroke-width": 3, ...look });
 
@@ -78,17 +78,17 @@ Live.figure("fig-gradient-check", {
     const line = pen({ stroke: "var(--live-quiet)", "stroke-dasharray": "2 4", "stroke-width": 2 });
     line.setAttribute("d", errors.lines([1e-1, 1e-6].map((h) => [h, 48 * h * h])));
     const here = svg("line", { stroke: "var(--live-quiet)", "stroke-width": 2, y1: errors.y(10), y2: errors.y(1e-12) });
-    errors.inside.append(line, here, svg("text", { x: errors.x(5e-4), y: errors.y(1e-7) }, "h²"));
+    errors.inside.append(line, here, svg("text", { x: errors.x(8e-6), y: errors.y(4e-8) }, "h²"));
     const dots = {};
     for (const [type, look] of Object.entries(looks)) {
       const curve = pen(look);
-      curve.setAttribute("d", errors.lines(STEPS.map((h) => [h, Math.max(StepSize.compare(h, type).error, 1e-12)])));
+      curve.setAttribute("d", errors.lines(STEPS.map((h) => [h, Math.max(Math.abs(StepSize.compare(h, type).error), 1e-12)])));
       dots[type] = svg("circle", { r: 6, fill: look.stroke });
       errors.inside.append(curve, dots[type]);
     }
     errors.inside.append(
       svg("text", { x: errors.x(1.5e-7), y: errors.y(1.2) }, "float32"),
-      svg("text", { x: errors.x(3e-10), y: errors.y(2e-9) }, "float64"));
+      svg("text", { x: errors.x(2e-10), y: errors.y(1.5e-11) }, "float64"));
 
     // ---- The loss around 0, from −1.5h to 1.5h: as wide and as high as h makes it ----
 
@@ -100,12 +100,19 @@ Live.figure("fig-gradient-check", {
         svg("line", { x1: placeX(side), x2: placeX(side), y1: 30, y2: 258 }),
         svg("text", { x: placeX(side), y: 274, "text-anchor": "middle" }, ["−h", "0", "h"][side + 1]));
     }
-    const high = svg("text", { x: 20, y: 18 }), scale = svg("g");
+    const high = svg("text", { x: 20, y: 18 });
     const wide = pen(looks.float64), narrow = pen(looks.float32), slopes = pen({ stroke: "var(--live-quiet)", "stroke-width": 2 });
-    narrow.removeAttribute("stroke-dasharray");
+    const truth = pen({ stroke: "var(--live-quiet)", "stroke-width": 2, "stroke-dasharray": "2 4" });
+    const legend = svg("g");
+    for (const [i, [look, text]] of [[looks.float32, "float32"], [looks.float64, "float64"],
+      [{ stroke: "var(--live-quiet)", "stroke-width": 2 }, "slope found"], [{ stroke: "var(--live-quiet)", "stroke-width": 2, "stroke-dasharray": "2 4" }, "slope 2"]].entries()) {
+      const sample = pen(look);
+      sample.setAttribute("d", `M34 ${54 + 18 * i}h30`);
+      legend.append(sample, svg("text", { x: 72, y: 58 + 18 * i }, text));
+    }
     const ends = [svg("circle", { r: 6, fill: "var(--live-one)" }), svg("circle", { r: 6, fill: "var(--live-one)" })];
     const foot = svg("text", { x: 180, y: 294, "text-anchor": "middle" });
-    near.append(axes, high, scale, slopes, wide, narrow, ...ends, foot);
+    near.append(axes, high, legend, narrow, wide, truth, slopes, ...ends, foot);
 
     // ---- Controls and numbers ----
 
@@ -122,7 +129,7 @@ Live.figure("fig-gradient-check", {
       reset() { slider.set(STEPS[0]); show(); },
     });
     const cells = {};
-    const lines = [["slope", "slope found (true: 2)"], ["error", "off by"], ["truncation", "by truncation"], ["rounding", "by rounding"]];
+    const lines = [["slope", "slope found"], ["truncation", "off by truncation"], ["rounding", "off by rounding"], ["error", "off in all"]];
     const table = element("table", { class: "live-numbers" },
       element("thead", {}, element("tr", {}, element("td"), ...Object.keys(looks).map((type) => element("th", { scope: "col" }, type)))),
       element("tbody", {}, ...lines.map(([key, text]) => element("tr", {}, element("th", { scope: "row" }, text),
@@ -133,10 +140,10 @@ Live.figure("fig-gradient-check", {
       const h = slider.value, gap = GAP.float32;
       for (const type of Object.keys(looks)) {
         const found = StepSize.compare(h, type);
-        Live.set(dots[type], { cx: errors.x(h), cy: errors.y(Math.max(found.error, 1e-12)) });
+        Live.set(dots[type], { cx: errors.x(h), cy: errors.y(Math.max(Math.abs(found.error), 1e-12)) });
         cells[`slope${type}`].textContent = words(found.slope, 6);
         for (const key of ["error", "truncation", "rounding"]) {
-          cells[key + type].textContent = StepSize.percent(Math.abs(found[key]));
+          cells[key + type].textContent = StepSize.signed(found[key]);
         }
       }
       Live.set(here, { x1: errors.x(h), x2: errors.x(h) });
@@ -144,17 +151,20 @@ Live.figure("fig-gradient-check", {
       // What the computer sees: the loss, minus ln 10, at many places between −1.5h and 1.5h.
       const shares = Array.from({ length: 241 }, (_, i) => (i - 120) / 80);
       const seen = (share) => StepSize.loss(share * h, Math.fround) - Math.LN10;
-      const all = shares.flatMap((share) => [StepSize.change(share * h), seen(share)]);
+      const [left, right] = [seen(-1), seen(1)], middle = (left + right) / 2, rise = (right - left) / 2;
+      const found = [[-1.5, middle - 1.5 * rise], [1.5, middle + 1.5 * rise]];
+      const tangent = [-1.5, 1.5].map((share) => [share, StepSize.SLOPE * share * h]);
+      const all = [...found, ...tangent].map(([, y]) => y).concat(shares.flatMap((share) => [StepSize.change(share * h), seen(share)]));
       const low = Math.min(...all, -gap), top = Math.max(...all, gap);
       const placeY = Live.linear([low, top], [248, 40]);
       const draw = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${placeX(a).toFixed(1)} ${placeY(b).toFixed(1)}`).join("");
       wide.setAttribute("d", draw(shares.map((share) => [share, StepSize.change(share * h)])));
       narrow.setAttribute("d", draw(shares.map((share) => [share, seen(share)])));
-      const [left, right] = [seen(-1), seen(1)];
-      slopes.setAttribute("d", draw([[-1, left], [1, right]]));
+      slopes.setAttribute("d", draw(found));
+      truth.setAttribute("d", draw(tangent));
       Live.set(ends[0], { cx: placeX(-1), cy: placeY(left) });
       Live.set(ends[1], { cx: placeX(1), cy: placeY(right) });
-      high.textContent = `the loss, from ${words(low)} to ${words(top)} around ln 10`;
+      high.textContent = `loss − ln 10, from ${words(low)} to ${words(top)}`;
       foot.textContent = `x, with h = ${powers(h)}`;
 
       const narrowed = StepSize.compare(h, "float32");
@@ -168,7 +178,7 @@ Live.figure("fig-gradient-check", {
       element("div", { class: "live-row" }, errors.node, near),
       slider.node,
       element("div", { class: "live-controls" }, player.node),
-      table, status.node);
+      element("div", { class: "live-row" }, table, status.node));
     show();
   },
 });
