@@ -43,8 +43,8 @@ const StepSize = (() => {
     const { difference, truncation, rounding } = compare(h, type);
     const [curve, gaps] = [Math.abs(truncation), Math.abs(rounding)];
     if (difference === 0) return "the two losses are rounded to the same number, and nothing is left of the slope";
-    if (curve > 5 * gaps) return "nearly all of it truncation: the loss is curved, and a smaller step would help";
-    if (gaps > 5 * curve) return "nearly all of it rounding: the two losses share most of their digits, and a larger step would help";
+    if (curve > 5 * gaps) return "nearly all truncation: the loss is curved, and a smaller step would help";
+    if (gaps > 5 * curve) return "nearly all rounding: the two losses share most of their digits";
     return "truncation and rounding are about equal, so this is about the best step";
   }
 
@@ -112,7 +112,7 @@ Live.figure("fig-gradient-check", {
     }
     const ends = [svg("circle", { r: 6, fill: "var(--live-one)" }), svg("circle", { r: 6, fill: "var(--live-one)" })];
     const foot = svg("text", { x: 180, y: 294, "text-anchor": "middle" });
-    near.append(axes, high, legend, narrow, wide, truth, slopes, ...ends, foot);
+    near.append(axes, high, legend, slopes, truth, narrow, wide, ...ends, foot);
 
     // ---- Controls and numbers ----
 
