@@ -38,7 +38,7 @@ def sound(figure):
 
 
 def faults_everywhere(html, server, visit, name, id):
-    """What is wrong with a live figure, from files and a server, on a phone, in the dark, in print."""
+    """What is wrong with a live figure, from files, a server, a phone, dark, printed."""
     faults = []
     for address in ((html / name).as_uri(), f"{server}/{name}"):
         figure, seen = show(visit, address, id, viewport=PHONE)
