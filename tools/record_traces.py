@@ -80,7 +80,8 @@ def record() -> dict:
     code = inspect.cleandoc("\n" + inspect.getsource(activate.__wrapped__))
     return {
         "code": code,
-        "types": types,
+        "kinds": list(KINDS),
+        "arguments": [list(pair) for pair in types.items()],
         "traces": traces,
         "results": results,
         "errors": errors,

@@ -69,7 +69,7 @@ const Axes = (() => {
   // ---- The arrays to choose from ----
 
   const units = (count) => Array.from({ length: count }, (_, i) => [0, 1, 2, 3].map((j) => ((3 * i + 2 * j + i * j) % 5) - 2));
-  const pictures = (count) => Array.from({ length: count }, (_, i) => [0, 1, 2, 3].map((j) => (5 * i + 3 * j + i * j) % 7));
+  const pictures = (count) => Array.from({ length: count }, (_, i) => [0, 1, 2, 3].map((j) => (3 * i + 2 * j + i * j) % 7));
 
   const WEIGHTS = {
     "3 units in rows": units(3),
@@ -100,28 +100,24 @@ const Axes = (() => {
   function meeting(weights, images, inAxes, outAxes, i) {
     const xs = [weights, images], names = ["weights", "images"];
     const { result, error, steps } = outcome(weights, images, inAxes, outAxes);
-    if (!steps) return { line: "", words: inAxes.every((axis) => axis === null) ? "Nothing is mapped, so nothing says how many examples there are." : "One of the arrays doesn't have the axis that should be mapped." };
-    const absent = xs.findIndex((x, place) => inAxes[place] !== null && !(i < (shape(x)[inAxes[place]] ?? 0)));
-    if (absent >= 0) {
-      const { [inAxes[absent]]: length } = shape(xs[absent]);
-      return { line: "", words: length === undefined
-        ? `${names[absent]} has no axis ${inAxes[absent]}.`
-        : `${names[absent]} has only ${length} slices along axis ${inAxes[absent]}: none is left for example ${i}.` };
-    }
+    const lacks = xs.findIndex((x, place) => inAxes[place] !== null && inAxes[place] >= shape(x).length);
+    if (lacks >= 0) return { line: "", words: `An array of shape ${tuple(shape(xs[lacks]))} has no axis ${inAxes[lacks]}.` };
+    if (!steps) return { line: "", words: "Nothing is mapped, so nothing says how many examples there are." };
+    const short = xs.findIndex((x, place) => inAxes[place] !== null && i >= shape(x)[inAxes[place]]);
+    if (short >= 0) return { line: "", words: `Example ${i}: along axis ${inAxes[short]}, ${names[short]} has only ${shape(xs[short])[inAxes[short]]} slices, so there's none for this example.` };
+
     const slices = xs.map((x, place) => (inAxes[place] === null ? x : take(x, inAxes[place], i)));
     const call = xs.map((x, place) => sliceName(names[place], x, inAxes[place], i)).join(" @ ");
-    const shapes = slices.map((slice) => tuple(shape(slice)));
+    const shapes = slices.map((slice) => tuple(shape(slice))).join(" @ ");
     if (result) {
       const answer = shape(take(result, outAxes, i)), put = sliceName("result", result, outAxes, i);
-      const both = inAxes.every((axis) => axis !== null);
-      const told = answer.length ? `${tuple(answer)}, which goes to ${put}` : `a single number, ${put}`;
-      return { line: `${put} = ${call}`, words: `Example ${i} of 0 to ${steps - 1}: ${shapes.join(" @ ")} gives ${told}.${both ? " The two axes advance together: no other pairs are computed." : ""}` };
+      const given = answer.length ? `${tuple(answer)}, which goes into ${put}` : `a single number, ${put}`;
+      const together = inAxes.includes(null) ? "" : " Both arguments are mapped, so they advance together, and no other pair is computed.";
+      return { line: `${put} = ${call}`, words: `Example ${i}: ${shapes} gives ${given}.${together}` };
     }
-    const fits = error.startsWith("ValueError: axis ");
-    const equal = !error.includes("inconsistent");
-    return { line: call, words: fits
-      ? `Example ${i} gives a single number, so the result has one axis: there is no axis ${outAxes} for the examples.`
-      : `Example ${i} would be ${shapes.join(" @ ")}${equal ? ", which doesn't fit" : ", but the lengths of the mapped axes differ"}.` };
+    if (error.includes("out of bounds")) return { line: call, words: `Example ${i} gives a single number. So the result has only one axis, and there's no axis ${outAxes} to put the examples on.` };
+    if (error.includes("inconsistent")) return { line: call, words: `Example ${i} would be ${shapes}, but not every example has a slice of both arrays.` };
+    return { line: call, words: `Example ${i} would be ${shapes}, and that doesn't fit.` };
   }
 
   return { shape, transpose, tuple, take, sliceName, matmul, linear, vmap, WEIGHTS, IMAGES, outcome, meeting };
@@ -130,7 +126,7 @@ const Axes = (() => {
 // ---- The figure ----
 
 Live.figure("fig-vmap-axes", {
-  caption: "The function linear(weights, image) returns weights @ image. Choose the arrays and the axes, and move through the examples, with the slider or by pointing at a slice: colored entries belong to the same example, and an argument with None is colored as a whole. (JAX computes all examples at once.) What happens if both axes are 0, as when you leave in_axes out?",
+  caption: "Choose the arrays and the axes. Colored entries belong to the same example; an argument with None is shared, so all of it is colored. Move through the examples with the slider, or point at a slice. (JAX computes all of them at once.) What happens when both entries of in_axes are 0, as when you leave it out?",
   build(stage) {
     const CELL = 27;
     const names = ["weights", "images"];
@@ -147,11 +143,11 @@ Live.figure("fig-vmap-axes", {
     const slider = Live.slider({ label: "Example", min: 0, max: 4, step: 1, value: example, say: (i) => `number ${i}`, change: (i) => { example = i; draw(); } });
     const input = slider.node.querySelector("input");
 
-    const code = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "The call" });
+    const code = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "The function and its call" });
     const before = Live.svg("svg", { role: "img" }), after = Live.svg("svg", { role: "img" });
     const error = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "JAX's message" });
     const line = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "This example" });
-    const words = Live.element("p", { role: "status" });
+    const words = Live.element("p", { class: "live-said", role: "status" });
     const controls = (...nodes) => Live.element("div", { class: "live-controls" }, ...nodes.map(({ node }) => node));
     stage.append(
       controls(...arrays), controls(...inAxes, outAxes), code,
@@ -175,10 +171,10 @@ Live.figure("fig-vmap-axes", {
       const index = (row, column) => (lengths.length === 1 || axis === 1 ? column : row);
       rows.forEach((entries, row) => entries.forEach((entry, column) => {
         const on = axis === null || (axis < lengths.length && index(row, column) === i);
-        const cell = Live.svg("g", { class: on ? "live-on" : null },
+        const cell = Live.svg("g", { class: on ? "live-cell live-on" : "live-cell" },
           Live.svg("rect", { x: left + column * CELL, y: top + row * CELL, width: CELL, height: CELL, style: `--cell: var(${color})` }),
           text(left + (column + 0.5) * CELL, top + (row + 0.5) * CELL + 4.5, Live.words(entry)));
-        if (axis !== null) cell.addEventListener("pointerdown", () => { example = index(row, column); draw(); });
+        if (axis !== null) Live.set(cell, { pointerdown: () => point(index(row, column)), pointerenter: ({ buttons }) => buttons && point(index(row, column)) });
         group.append(cell);
       }));
       const length = axis === null ? 0 : lengths[axis] ?? 0;
@@ -191,6 +187,11 @@ Live.figure("fig-vmap-axes", {
       return group;
     }
 
+    function point(i) {
+      if (i === example) return;
+      example = i;
+      draw();
+    }
     function draw() {
       const xs = arrays.map(({ value }) => value), axes = inAxes.map(({ value }) => value), out = outAxes.value;
       const { code: call, result, error: message, steps } = Axes.outcome(...xs, axes, out);
@@ -200,14 +201,14 @@ Live.figure("fig-vmap-axes", {
       slider.set(example);
       if (!steps) slider.node.querySelector("output").textContent = "none";
 
-      code.textContent = call;
-      const height = 44 + 5 * CELL + 26;
+      code.textContent = `def linear(weights, image):\n    return weights @ image\n\n${call}`;
+      const box = (...arrays) => `0 0 330 ${44 + Math.max(...arrays.map((x) => (Array.isArray(x[0]) ? x.length : 1))) * CELL + 26}`;
       const note = (axis) => (axis === null ? "shared" : `mapped: axis ${axis}`);
-      Live.set(before, { viewBox: `0 0 330 ${height}`, "aria-label": `${names.map((name, place) => `${name} of shape ${Axes.tuple(Axes.shape(xs[place]))}, ${note(axes[place])}`).join("; ")}.` });
+      Live.set(before, { viewBox: box(...xs), "aria-label": `${names.map((name, place) => `${name} of shape ${Axes.tuple(Axes.shape(xs[place]))}, ${note(axes[place])}`).join("; ")}.` });
       before.replaceChildren(...xs.map((x, place) => grid(x, {
-        name: names[place], left: place ? 184 : 22, top: 44, axis: axes[place], i: example, color: place ? "--live-two" : "--live-one", note: note(axes[place]) })));
-      Live.set(after, { viewBox: `0 0 330 ${height}`, style: result ? null : "display: none", "aria-label": result ? `result of shape ${Axes.tuple(Axes.shape(result))}` : "" });
-      after.replaceChildren(...(result ? [grid(result, { name: "result", left: 22, top: 44, axis: out, i: example, color: "--pst-color-text-base", note: `examples: axis ${out}` })] : []));
+        name: names[place], left: place ? 184 : 22, top: 44, axis: axes[place], i: example, color: place ? "--live-one" : "--live-two", note: note(axes[place]) })));
+      Live.set(after, { viewBox: box(result ?? [0]), style: result ? null : "display: none", "aria-label": result ? `result of shape ${Axes.tuple(Axes.shape(result))}` : "" });
+      after.replaceChildren(...(result ? [grid(result, { name: "result", left: 22, top: 44, axis: out, i: example, color: "--pst-color-success", note: `examples: axis ${out}` })] : []));
       error.hidden = !message;
       error.textContent = message ?? "";
       const met = Axes.meeting(...xs, axes, out, example);

@@ -6,19 +6,57 @@ const Trace = (() => {
   // ---- Recorded ----
   const RECORDED = {
     "code": "@partial(jax.jit, static_argnames=\"kind\")\ndef activate(x, kind):\n    print(\"Python runs, with x =\", x)\n    return jnp.maximum(x, 0) if kind == \"relu\" else x / (1 + jnp.exp(-x))",
-    "types": {
-      "jnp.array([-1.0, 2.0])": "float32[2]",
-      "jnp.array([3.0, 0.5])": "float32[2]",
-      "np.array([-1.0, 2.0], np.float32)": "float32[2]",
-      "jnp.array([-1.0, 2.0, 0.5])": "float32[3]",
-      "jnp.array([[-1.0, 2.0]])": "float32[1,2]",
-      "jnp.array([-1, 2])": "int32[2]",
-      "jnp.float32(2.0)": "float32[]",
-      "2.0": "~float32[]",
-      "-1.5": "~float32[]",
-      "jnp.int32(2)": "int32[]",
-      "2": "~int32[]"
-    },
+    "kinds": [
+      "\"relu\"",
+      "\"swish\"",
+      "[\"relu\"]"
+    ],
+    "arguments": [
+      [
+        "jnp.array([-1.0, 2.0])",
+        "float32[2]"
+      ],
+      [
+        "jnp.array([3.0, 0.5])",
+        "float32[2]"
+      ],
+      [
+        "np.array([-1.0, 2.0], np.float32)",
+        "float32[2]"
+      ],
+      [
+        "jnp.array([-1.0, 2.0, 0.5])",
+        "float32[3]"
+      ],
+      [
+        "jnp.array([[-1.0, 2.0]])",
+        "float32[1,2]"
+      ],
+      [
+        "jnp.array([-1, 2])",
+        "int32[2]"
+      ],
+      [
+        "jnp.float32(2.0)",
+        "float32[]"
+      ],
+      [
+        "2.0",
+        "~float32[]"
+      ],
+      [
+        "-1.5",
+        "~float32[]"
+      ],
+      [
+        "jnp.int32(2)",
+        "int32[]"
+      ],
+      [
+        "2",
+        "~int32[]"
+      ]
+    ],
     "traces": {
       "float32[2], \"relu\"": {
         "printed": "Python runs, with x = JitTracer(float32[2])",
@@ -115,9 +153,8 @@ const Trace = (() => {
   };
   // ---- Recorded up to here ----
 
-  const { types, traces, results, errors } = RECORDED;
-  const ARGUMENTS = Object.keys(types);
-  const KINDS = [...new Set(Object.keys(traces).map((key) => key.split(", ").at(-1))), ...Object.keys(errors)];
+  const types = Object.fromEntries(RECORDED.arguments);
+  const { traces, results, errors } = RECORDED;
 
   /** What `jit` looks at in a call: the type of x, with its shape, and the value of the static argument. */
   const signature = (x, kind) => `${types[x]}, ${kind}`;
@@ -153,7 +190,7 @@ const Trace = (() => {
     return `Traced: there was no entry for ${key}, so Python ran, and printed its line. The record is now entry ${place}.${weak}`;
   }
 
-  return { RECORDED, ARGUMENTS, KINDS, signature, call, countTraces, session, words };
+  return { RECORDED, signature, call, countTraces, session, words };
 })();
 
 // ---- The figure ----
@@ -163,21 +200,21 @@ Live.figure("fig-jit-stages", {
   build(stage) {
     let cache, history;
     const options = (texts) => texts.map((text) => [text, text]);
-    const x = Live.choice({ label: "x =", options: options(Trace.ARGUMENTS) });
-    const kind = Live.choice({ label: "kind =", options: options(Trace.KINDS) });
+    const x = Live.choice({ label: "x =", options: options(Trace.RECORDED.arguments.map(([text]) => text)) });
+    const kind = Live.choice({ label: "kind =", options: options(Trace.RECORDED.kinds) });
 
     // The stages, as in the printed figure: [name, left, top]; and the ways between them: [from, to, verb].
-    const STAGES = { call: [2, 88], Python: [2, 8], jaxpr: [137, 8], StableHLO: [272, 8], "machine code": [272, 88], result: [272, 168] };
+    const STAGES = { call: [2, 88], "Python function": [2, 8], jaxpr: [137, 8], StableHLO: [272, 8], "machine code": [272, 88], result: [272, 168] };
     const WAYS = {
-      "call Python": ["M45 86V54", "new", 51, 74, "start"],
-      "Python jaxpr": ["M90 29H133", "trace", 112, 22, "middle"],
+      "call Python function": ["M45 86V54", "new", 51, 74, "start"],
+      "Python function jaxpr": ["M90 29H133", "trace", 112, 22, "middle"],
       "jaxpr StableHLO": ["M225 29H268", "lower", 247, 22, "middle"],
       "StableHLO machine code": ["M315 52V84", "compile", 309, 74, "end"],
       "call machine code": ["M90 109H268", "found in the cache", 179, 102, "middle"],
       "machine code result": ["M315 132V164", "run", 309, 154, "end"],
     };
     const ROUTES = {
-      traced: ["call Python", "Python jaxpr", "jaxpr StableHLO", "StableHLO machine code", "machine code result"],
+      traced: ["call Python function", "Python function jaxpr", "jaxpr StableHLO", "StableHLO machine code", "machine code result"],
       reused: ["call machine code", "machine code result"],
       refused: [],
     };
@@ -193,13 +230,13 @@ Live.figure("fig-jit-stages", {
     for (const [name, [left, top]] of Object.entries(STAGES)) {
       boxes[name] = Live.svg("g", { "aria-hidden": "true" },
         Live.svg("rect", { x: left, y: top, width: 86, height: 42, rx: 6 }),
-        Live.svg("text", { x: left + 43, y: top + 26, "text-anchor": "middle" }, name));
+        ...name.split(" ").map((word, line, { length }) => Live.svg("text", { x: left + 43, y: top + 25.5 + 15 * (line - (length - 1) / 2), "text-anchor": "middle" }, word)));
       picture.append(boxes[name]);
     }
 
     const session = Live.element("pre", { class: "live-code live-session", tabindex: 0, role: "group", "aria-label": "The calls so far" });
-    const words = Live.element("p", { role: "status" });
-    const heading = Live.element("p", { class: "live-heading" });
+    const words = Live.element("p", { class: "live-said", role: "status" });
+    const heading = Live.element("p", { class: "live-said" });
     const entries = Live.element("ol", { class: "live-entries" });
     stage.append(
       Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "The function" }, Trace.RECORDED.code),
