@@ -42,7 +42,9 @@ def compiled():
     @partial(jax.jit, static_argnames="kind")
     def activate(x, kind):
         print("Python runs, with x =", x)
-        return jnp.maximum(x, 0) if kind == "relu" else x / (1 + jnp.exp(-x))
+        if kind == "relu":
+            return jnp.maximum(x, 0)
+        return x / (1 + jnp.exp(-x))
 
     return activate
 

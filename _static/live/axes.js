@@ -147,7 +147,7 @@ Live.figure("fig-vmap-axes", {
     const before = Live.svg("svg", { role: "img" }), after = Live.svg("svg", { role: "img" });
     const error = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "JAX's message" });
     const line = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "This example" });
-    const words = Live.element("p", { class: "live-said", role: "status" });
+    const words = Live.element("p", { class: "live-said live-lines", role: "status" });
     const controls = (...nodes) => Live.element("div", { class: "live-controls" }, ...nodes.map(({ node }) => node));
     stage.append(
       controls(...arrays), controls(...inAxes, outAxes), code,

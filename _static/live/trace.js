@@ -5,7 +5,7 @@
 const Trace = (() => {
   // ---- Recorded ----
   const RECORDED = {
-    "code": "@partial(jax.jit, static_argnames=\"kind\")\ndef activate(x, kind):\n    print(\"Python runs, with x =\", x)\n    return jnp.maximum(x, 0) if kind == \"relu\" else x / (1 + jnp.exp(-x))",
+    "code": "@partial(jax.jit, static_argnames=\"kind\")\ndef activate(x, kind):\n    print(\"Python runs, with x =\", x)\n    if kind == \"relu\":\n        return jnp.maximum(x, 0)\n    return x / (1 + jnp.exp(-x))",
     "kinds": [
       "\"relu\"",
       "\"swish\"",
@@ -178,9 +178,6 @@ const Trace = (() => {
     return cache.length;
   }
 
-  /** The call as a session in Python would show it. */
-  const session = ({ code, printed, result, error }) => [`>>> ${code}`, printed, result, error].filter(Boolean).join("\n");
-
   /** The same in words, for those who don't see the picture. */
   function words({ how, key, error }, cache) {
     const place = cache.indexOf(key) + 1;
@@ -190,7 +187,7 @@ const Trace = (() => {
     return `Traced: there was no entry for ${key}, so Python ran, and printed its line. The record is now entry ${place}.${weak}`;
   }
 
-  return { RECORDED, signature, call, countTraces, session, words };
+  return { RECORDED, signature, call, countTraces, words };
 })();
 
 // ---- The figure ----
@@ -235,7 +232,7 @@ Live.figure("fig-jit-stages", {
     }
 
     const session = Live.element("pre", { class: "live-code live-session", tabindex: 0, role: "group", "aria-label": "The calls so far" });
-    const words = Live.element("p", { class: "live-said", role: "status" });
+    const words = Live.element("p", { class: "live-said live-lines", role: "status" });
     const heading = Live.element("p", { class: "live-said" });
     const entries = Live.element("ol", { class: "live-entries" });
     stage.append(
@@ -268,7 +265,8 @@ Live.figure("fig-jit-stages", {
         Live.set(box, { class: on ? "live-stop live-on" : "live-stop" });
       }
       Live.set(picture, { "aria-label": `The way of this call: ${["call", ...Object.keys(STAGES).filter((name) => route.some((way) => way.endsWith(name)))].join(", ")}.` });
-      session.textContent = history.map(Trace.session).join("\n");
+      session.replaceChildren(...history.flatMap(({ code, printed, result, error }) => [
+        `>>> ${code}\n`, ...(printed ? [Live.element("strong", {}, printed), "\n"] : []), `${result ?? error}\n`]));
       session.scrollTop = session.scrollHeight;
       const traced = history.filter(({ how }) => how === "traced").length;
       heading.textContent = `Calls: ${history.length}. Traces: ${traced}. The cache: ${cache.length ? "" : "empty"}`;
