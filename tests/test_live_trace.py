@@ -1,4 +1,4 @@
-"""Chapter 9's live figure: what `jit` remembers, against `jax.jit` itself, and in the reader's hands."""
+"""Chapter 9's live figure: what `jit` remembers, against `jax.jit`, and in the reader's hands."""
 
 from __future__ import annotations
 
