@@ -143,10 +143,10 @@ Live.figure("fig-vmap-axes", {
     const slider = Live.slider({ label: "Example", min: 0, max: 4, step: 1, value: example, say: (i) => `number ${i}`, change: (i) => { example = i; draw(); } });
     const input = slider.node.querySelector("input");
 
-    const code = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "The function and its call" });
+    const code = Live.element("pre", { class: "live-code" });
     const before = Live.svg("svg", { role: "img" }), after = Live.svg("svg", { role: "img" });
-    const error = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "JAX's message" });
-    const line = Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "This example" });
+    const error = Live.element("pre", { class: "live-code", role: "group", "aria-label": "JAX's message" });
+    const line = Live.element("pre", { class: "live-code" });
     const words = Live.element("p", { class: "live-said live-lines", role: "status" });
     const controls = (...nodes) => Live.element("div", { class: "live-controls" }, ...nodes.map(({ node }) => node));
     stage.append(
@@ -174,7 +174,7 @@ Live.figure("fig-vmap-axes", {
         const cell = Live.svg("g", { class: on ? "live-cell live-on" : "live-cell" },
           Live.svg("rect", { x: left + column * CELL, y: top + row * CELL, width: CELL, height: CELL, style: `--cell: var(${color})` }),
           text(left + (column + 0.5) * CELL, top + (row + 0.5) * CELL + 4.5, Live.words(entry)));
-        if (axis !== null) Live.set(cell, { pointerdown: () => point(index(row, column)), pointerenter: ({ buttons }) => buttons && point(index(row, column)) });
+        if (axis !== null) Live.set(cell, { cursor: "pointer", pointerdown: () => point(index(row, column)), pointerenter: ({ buttons }) => buttons && point(index(row, column)) });
         group.append(cell);
       }));
       const length = axis === null ? 0 : lengths[axis] ?? 0;

@@ -236,7 +236,7 @@ Live.figure("fig-jit-stages", {
     const heading = Live.element("p", { class: "live-said" });
     const entries = Live.element("ol", { class: "live-entries" });
     stage.append(
-      Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": "The function" }, Trace.RECORDED.code),
+      Live.element("pre", { class: "live-code" }, Trace.RECORDED.code),
       Live.element("div", { class: "live-controls" }, x.node, kind.node),
       Live.element("div", { class: "live-player live-controls" }, Live.button("Call", press), Live.button("Empty the cache", () => { empty(); show(null); })),
       words,
@@ -275,7 +275,7 @@ Live.figure("fig-jit-stages", {
         const head = Live.element("code", {}, `x: ${key.replace(", ", ", kind: ")}`);
         return Live.element("li", { class: used ? "live-used" : null }, head,
           used ? ` ← ${called.how === "traced" ? "new" : "used"}` : "",
-          Live.element("pre", { class: "live-code", tabindex: 0, "aria-label": `The jaxpr of entry ${place + 1}` }, Trace.RECORDED.traces[key].jaxpr));
+          Live.element("pre", { class: "live-code" }, Trace.RECORDED.traces[key].jaxpr));
       }));
       words.textContent = called ? Trace.words(called, cache) : "The cache is empty, as it is when Python starts.";
     }
