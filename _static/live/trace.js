@@ -231,7 +231,8 @@ Live.figure("fig-jit-stages", {
       picture.append(boxes[name]);
     }
 
-    const session = Live.element("pre", { class: "live-code live-session", tabindex: 0, role: "group", "aria-label": "The calls so far" });
+    // Not a <pre>: the theme decides for those whether the keyboard reaches them, before there is anything to scroll.
+    const session = Live.element("div", { class: "live-code live-session", tabindex: 0, role: "group", "aria-label": "The calls so far" });
     const words = Live.element("p", { class: "live-said live-lines", role: "status" });
     const heading = Live.element("p", { class: "live-said" });
     const entries = Live.element("ol", { class: "live-entries" });
