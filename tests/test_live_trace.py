@@ -129,7 +129,7 @@ def test_it_starts_with_a_first_call(figure):
     """A figure that starts empty, or that begins somewhere else than the chapter."""
     _, live = figure
     words, counted = said(live)
-    assert words.startswith('Traced: there was no entry for float32[2], "relu"')
+    assert words.startswith('Call 1. Traced: there was no entry for float32[2], "relu"')
     assert counted.startswith("Calls: 1. Traces: 1.")
     assert len(lit(live)) == 6
     assert "JitTracer(float32[2])" in live.locator(".live-session").inner_text()
@@ -140,7 +140,7 @@ def test_other_numbers_are_reused_and_another_type_is_not(figure):
     """The point of the figure: values don't count; shapes, types and static values do."""
     _, live = figure
     words, counted = call(live, "jnp.array([3.0, 0.5])")
-    assert words.startswith("Reused: entry 1")
+    assert words.startswith("Call 2. Reused: entry 1")
     assert counted.startswith("Calls: 2. Traces: 1.")
     assert lit(live) == ["call", "machinecode", "result"]
     assert live.locator(".live-session strong").count() == 1  # printed only once
@@ -149,7 +149,7 @@ def test_other_numbers_are_reused_and_another_type_is_not(figure):
     assert "weak type" in words
     assert counted.startswith("Calls: 4. Traces: 3.")
     words, counted = call(live, "-1.5")
-    assert words.startswith("Reused: entry 3")
+    assert words.startswith("Call 5. Reused: entry 3")
     words, counted = call(live, kind='"swish"')
     assert counted.startswith("Calls: 6. Traces: 4.")
     assert "div" in live.locator(".live-entries li").nth(3).inner_text()
@@ -160,7 +160,7 @@ def test_a_list_is_refused_in_jaxs_words(figure):
     """An input that can't be a static value, and a figure that goes on as if it could."""
     _, live = figure
     words, counted = call(live, kind='["relu"]')
-    assert words.startswith("An error")
+    assert words.startswith("Call 2. An error")
     assert counted.startswith("Calls: 2. Traces: 1.")
     assert "Non-hashable static arguments" in live.locator(".live-session").inner_text()
     assert lit(live) == ["call"]

@@ -178,13 +178,13 @@ const Trace = (() => {
     return cache.length;
   }
 
-  /** The same in words, for those who don't see the picture. */
-  function words({ how, key, error }, cache) {
+  /** What happened in a call, in words. */
+  function words({ how, key }, cache) {
     const place = cache.indexOf(key) + 1;
     if (how === "refused") return "An error, before anything is looked up: a static value has to be hashable, and a list isn't. The cache stays as it was.";
     if (how === "reused") return `Reused: entry ${place} has this signature, so the call goes straight to the machine code. Python doesn't run, and nothing is printed.`;
-    const weak = key.startsWith("~") ? " The ~ marks a weak type: x is a Python number, and counts as another type than an array with the same shape and dtype." : "";
-    return `Traced: there was no entry for ${key}, so Python ran, and printed its line. The record is now entry ${place}.${weak}`;
+    const weak = key.startsWith("~") ? " The ~ marks a weak type: x is a Python number, which counts as a different type from an array of the same shape and dtype." : "";
+    return `Traced: there was no entry for ${key}, so Python ran and printed its line. The record is now entry ${place}.${weak}`;
   }
 
   return { RECORDED, signature, call, countTraces, words };
@@ -193,7 +193,7 @@ const Trace = (() => {
 // ---- The figure ----
 
 Live.figure("fig-jit-stages", {
-  caption: "A compiled function and its cache. Choose the arguments and call it, as often as you like. Before each call, predict: will Python run, and its line be printed? Other numbers, another length, a Python number, another kind: which of these cost a trace?",
+  caption: "A compiled function and its cache. (The argument kind is static: the function is traced for each of its values, as explained below.) Choose the arguments and call it, as often as you like. Before each call, predict: will Python run, and its line be printed? Other numbers, another length, a Python number, another kind: which of them costs a trace?",
   build(stage) {
     let cache, history;
     const options = (texts) => texts.map((text) => [text, text]);
@@ -278,7 +278,7 @@ Live.figure("fig-jit-stages", {
           used ? ` ← ${called.how === "traced" ? "new" : "used"}` : "",
           Live.element("pre", { class: "live-code" }, Trace.RECORDED.traces[key].jaxpr));
       }));
-      words.textContent = called ? Trace.words(called, cache) : "The cache is empty, as it is when Python starts.";
+      words.textContent = called ? `Call ${history.length}. ${Trace.words(called, cache)}` : "The cache is empty, as it is when Python starts.";
     }
     empty();
     press();
