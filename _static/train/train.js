@@ -396,7 +396,7 @@ document.addEventListener("DOMContentLoaded", () => {
   Object.assign(Train, {
     stop,
     choose,
-    get state() { return { params, epoch, losses, scores, answers, settings, going, worker }; },
+    state: () => ({ params, epoch, losses, scores, answers, settings, going, worker, chances: current && chances() }),
     open: startOver,
   });
   showPreset("book");
