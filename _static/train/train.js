@@ -4,19 +4,20 @@
 
 const Train = (() => {
   const EPOCHS = 25; // for each press of Train, as many as the book's program takes
-  const BOOK = { rate: 1, batchSize: 32, scale: 0.01, units: 512, activation: "swish", momentum: 0, order: "shuffled", loss: "correct" };
+  /** As in chapter 1, except for the rate, which is 1 there. */
+  const START = { rate: 0.3, batchSize: 32, scale: 0.01, units: 512, activation: "swish", momentum: 0, order: "shuffled", loss: "correct" };
   /** What each preset changes. Its words are on the page. */
   const PRESETS = {
-    book: {},
+    start: {},
     zeros: { scale: 0 },
     steep: { rate: 10 },
-    published: { loss: "published" },
-    sorted: { order: "sorted", rate: 0.1 },
-    single: { batchSize: 1 },
+    published: { loss: "published", rate: 1 },
+    sorted: { order: "sorted" },
+    single: { batchSize: 1, rate: 1 },
   };
   const FRESH = ["scale", "units", "activation", "loss"]; // a change of these needs a new network
 
-  const preset = (name) => ({ ...BOOK, ...PRESETS[name] });
+  const preset = (name) => ({ ...START, ...PRESETS[name] });
   const percent = (share) => `${(100 * share).toFixed(1)}%`;
   const a = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
 
@@ -28,7 +29,7 @@ const Train = (() => {
   const wrongOnes = (answers, labels) =>
     Array.from(answers, (answer, i) => i).filter((i) => answers[i] !== labels[i]);
 
-  return { EPOCHS, BOOK, PRESETS, FRESH, preset, percent, a, shownUnits, wrongOnes };
+  return { EPOCHS, START, PRESETS, FRESH, preset, percent, a, shownUnits, wrongOnes };
 })();
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -41,7 +42,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   // ---- What the page knows of the run ----
 
-  const settings = { ...Train.BOOK, seed: 0 };
+  const settings = { ...Train.START, seed: 0 };
   let worker = null, run = 0, params, epoch, losses, scores, answers;
   let going = false, broken = false;
   let current = null; // the image on the pad: { image, name, label }
@@ -166,17 +167,20 @@ document.addEventListener("DOMContentLoaded", () => {
     find("testShare").textContent = `test images: ${percent(testShare)}`;
   }
 
+  /** Each unit's weights as an image, as bright as its own largest weight allows. */
   function showUnits() {
     const units = Train.shownUnits(params), canvas = find("units"), step = SIDE + 1;
-    const most = units.reduce((top, row) => row.reduce((x, y) => Math.max(x, Math.abs(y)), top), 0);
     const columns = 8, rows = Math.ceil(units.length / columns);
     if (canvas.height !== rows * step - 1) Object.assign(canvas, { width: columns * step - 1, height: rows * step - 1 });
     const context = canvas.getContext("2d");
-    units.forEach((weights, i) => context.putImageData(
-      Canvas.pixels(weights, SIDE, Canvas.signed(most || 1)), (i % columns) * step, Math.floor(i / columns) * step));
+    units.forEach((weights, i) => {
+      const most = weights.reduce((top, weight) => Math.max(top, Math.abs(weight)), 0);
+      const tile = Canvas.pixels(weights, SIDE, Canvas.signed(most || 1));
+      context.putImageData(tile, (i % columns) * step, Math.floor(i / columns) * step);
+    });
     const all = params[0][1].length;
-    find("unitsText").textContent = `The incoming weights of ${units.length < all ? `the first ${units.length} of ${all}` : all === 1 ? "the one" : `all ${all}`} hidden ` +
-      `unit${all === 1 ? "" : "s"}: orange above zero, blue below. The brightest is ${Live.words(most, 2)} away from zero.`;
+    const which = units.length < all ? `The first ${units.length} of ${all.toLocaleString("en")} hidden units` : all === 1 ? "The one hidden unit" : `The ${all} hidden units`;
+    find("unitsText").textContent = `${which}, as their incoming weights: orange above zero, blue below, black at zero.`;
   }
 
   // The images that are still read wrong. The buttons stay the same ones, so that none vanishes from under a finger.
@@ -399,7 +403,7 @@ document.addEventListener("DOMContentLoaded", () => {
     state: () => ({ params, epoch, losses, scores, answers, settings, going, worker, chances: current && chances() }),
     open: startOver,
   });
-  showPreset("book");
+  showPreset("start");
   startOver();
   choose(seven);
 });
