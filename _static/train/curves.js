@@ -42,8 +42,8 @@ const Curves = (() => {
     const most = Math.max(...values, ...known.map(({ value }) => value));
     const x = [0, roundUp(Math.max(5, points.at(-1)?.[0] ?? 0))];
     if (most > 50) return { x, y: [0.1, 10 ** Math.ceil(Math.log10(most))], logY: true };
-    const steps = [0.6, 0.8, 1, 2.5, 5, 10, 20, 50];
-    return { x, y: [0, steps.find((top) => top >= most * 1.04) ?? 50], logY: false };
+    const steps = [0.7, 1, 1.5, 2.6, 5, 10, 20, 50];
+    return { x, y: [0, steps.find((top) => top >= most * 1.1) ?? 50], logY: false };
   }
 
   /** A chart in `place` that is drawn anew only when its axes change. `layers` draws what stands behind the curves. */

@@ -94,8 +94,8 @@ document.addEventListener("DOMContentLoaded", () => {
       going = message.going;
       take(message);
       score(message);
-      const { trainRight, testRight, seconds } = message;
-      find("now").textContent = `Epoch ${epoch}: loss ${Live.words(losses.at(-1)?.[1] ?? NaN)}. ` +
+      const { loss, trainRight, testRight, seconds } = message;
+      find("now").textContent = `Epoch ${epoch}: loss ${Live.words(loss)}. ` +
         `${trainRight.toLocaleString("en")} of ${train.labels.length.toLocaleString("en")} training images right, ` +
         `${testRight} of ${test.labels.length} test images. The epoch took ${Live.words(seconds, 2)} s.`;
       if (!going) say(`Paused after ${epoch} epoch${epoch === 1 ? "" : "s"}: ${testRight} of ${test.labels.length} test images are right. Press Train to go on.`);
@@ -114,9 +114,10 @@ document.addEventListener("DOMContentLoaded", () => {
     },
     learned(message) {
       const chance = (of) => percent(of[message.label]);
+      if (!current) return; // the pad was cleared meanwhile
       before = chances();
+      answers = message.answers;
       take(message);
-      score(message);
       say(`One step toward ${message.label}: the probability of ${message.label} went from ${chance(before)} to ${chance(chances())}. ` +
         `Of the ${test.labels.length} test images, ${message.before} were right before the step, and ${message.testRight} are now.`);
     },

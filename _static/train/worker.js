@@ -8,8 +8,9 @@ function trainInWorker(engine, scope) {
   const POINTS = 15; // of the loss, for each epoch
   let train, test; // { images, labels }, with images as lists of inked pixels
   let run = 0, settings, state, epoch = 0, until = 0;
-  let steps = null, seconds = 0; // of the epoch under way
-  let points = [], sum = 0, count = 0, done = 0; // losses since the last point, and steps since the epoch began
+  let steps = null, inEpoch = 0, seconds = 0; // of the epoch under way: its updates, their number, the time they took
+  let points = [], sum = 0, count = 0; // of the losses since the last point
+  let total = 0, done = 0; // of the losses, and of the steps, since the epoch began
   let going = false;
 
   /** Tell the page how it stands, with a copy of the parameters. */
@@ -19,23 +20,24 @@ function trainInWorker(engine, scope) {
     points = [];
   }
 
-  function measure() {
-    const answers = engine.predictedLabels(state.params, test.images, settings.activation);
-    const learned = engine.predictedLabels(state.params, train.images, settings.activation);
-    return {
-      answers,
-      testRight: engine.countRight(answers, test.labels),
-      trainRight: engine.countRight(learned, train.labels),
-    };
+  /** The answers to all images of one set, and how many are right. */
+  function measure({ images, labels }) {
+    const answers = engine.predictedLabels(state.params, images, settings.activation);
+    return { answers, right: engine.countRight(answers, labels) };
+  }
+  function measureBoth() {
+    const { answers, right } = measure(test);
+    return { answers, testRight: right, trainRight: measure(train).right };
   }
 
   /** Keep the mean of a few steps' losses as one point of the curve. */
-  function keep(value, total) {
+  function keep(value) {
+    total += value;
     sum += value;
     count += 1;
     done += 1;
-    if (count < total / POINTS && done < total) return;
-    points.push([epoch + done / total, sum / count]);
+    if (count < inEpoch / POINTS && done < inEpoch) return;
+    points.push([epoch + done / inEpoch, sum / count]);
     sum = count = 0;
   }
 
@@ -45,12 +47,13 @@ function trainInWorker(engine, scope) {
     const began = performance.now();
     if (!steps) {
       const order = engine.epochOrder(settings.order, train.labels, engine.foldIn(settings.seed, epoch));
-      steps = { each: engine.trainEpoch(state, train.images, train.labels, order, settings), total: Math.floor(order.length / settings.batchSize) };
-      seconds = done = sum = count = 0;
+      steps = engine.trainEpoch(state, train.images, train.labels, order, settings);
+      inEpoch = Math.floor(order.length / settings.batchSize);
+      seconds = total = done = sum = count = 0;
     }
     let ended = false;
     while (performance.now() - began < SLICE) {
-      const next = steps.each.next();
+      const next = steps.next();
       ended = next.done;
       if (ended) break;
       if (!Number.isFinite(next.value)) {
@@ -59,7 +62,7 @@ function trainInWorker(engine, scope) {
         scope.postMessage({ kind: "diverged", run, epoch });
         return;
       }
-      keep(next.value, steps.total);
+      keep(next.value);
     }
     seconds += (performance.now() - began) / 1000;
     if (!ended) {
@@ -71,7 +74,7 @@ function trainInWorker(engine, scope) {
       steps = null;
       epoch += 1;
       going = epoch < until;
-      report("epoch", { seconds, going, ...measure() });
+      report("epoch", { loss: total / done, seconds, going, ...measureBoth() });
     }
     if (going) setTimeout(work);
   }
@@ -91,7 +94,7 @@ function trainInWorker(engine, scope) {
       steps = null;
       points = [];
       going = false;
-      report("started", measure());
+      report("started", measureBoth());
     },
     /** Settings that may change on the way. The rate and the momentum hold at once; another order or batch begins the epoch again. */
     change(message) {
@@ -117,13 +120,14 @@ function trainInWorker(engine, scope) {
       const step = { activation: settings.activation, rate: settings.rate };
       const trial = engine.start(engine.copy(state.params));
       engine.update(trial, one, [label], [0], step);
-      const before = engine.countRight(engine.predictedLabels(state.params, test.images, settings.activation), test.labels);
       if (!engine.isFinite(trial.params)) {
         scope.postMessage({ kind: "refused", run });
         return;
       }
+      const before = measure(test).right;
       engine.treeMap((leaf, next) => leaf.set(next), state.params, trial.params);
-      report("learned", { label, before, ...measure() });
+      const { answers, right } = measure(test);
+      report("learned", { label, before, answers, testRight: right });
     },
   };
   scope.onmessage = ({ data }) => { if (data.kind === "data" || data.kind === "start" || data.run === run) commands[data.kind](data); };
