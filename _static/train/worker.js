@@ -11,7 +11,7 @@ function trainInWorker(engine, scope) {
   let steps = null, inEpoch = 0, seconds = 0; // of the epoch under way: its updates, their number, the time they took
   let points = [], sum = 0, count = 0; // of the losses since the last point
   let total = 0, done = 0; // of the losses, and of the steps, since the epoch began
-  let going = false;
+  let going = false, next = null; // `next` is the timer of the next moment of training
 
   /** Tell the page how it stands, with a copy of the parameters. */
   function report(kind, more = {}) {
@@ -53,16 +53,16 @@ function trainInWorker(engine, scope) {
     }
     let ended = false;
     while (performance.now() - began < SLICE) {
-      const next = steps.next();
-      ended = next.done;
+      const step = steps.next();
+      ended = step.done;
       if (ended) break;
-      if (!Number.isFinite(next.value)) {
+      if (!Number.isFinite(step.value)) {
         going = false;
         steps = null;
         scope.postMessage({ kind: "diverged", run, epoch });
         return;
       }
-      keep(next.value);
+      keep(step.value);
     }
     seconds += (performance.now() - began) / 1000;
     if (!ended) {
@@ -76,7 +76,7 @@ function trainInWorker(engine, scope) {
       going = epoch < until;
       report("epoch", { loss: total / done, seconds, going, ...measureBoth() });
     }
-    if (going) setTimeout(work);
+    if (going) next = setTimeout(work);
   }
 
   const commands = {
@@ -98,7 +98,7 @@ function trainInWorker(engine, scope) {
     },
     /** Settings that may change on the way. The rate and the momentum hold at once; another order or batch begins the epoch again. */
     change(message) {
-      const again = message.settings.batchSize !== settings.batchSize || message.settings.order !== settings.order;
+      const again = ["batchSize", "order"].some((name) => name in message.settings);
       Object.assign(settings, message.settings); // the very object that an epoch under way reads
       if (message.settings.momentum === 0) state.velocity = engine.zerosLike(state.params);
       if (again) steps = null;
@@ -107,6 +107,7 @@ function trainInWorker(engine, scope) {
       until = epoch + message.epochs;
       if (!going) {
         going = true;
+        clearTimeout(next);
         work();
       }
     },
