@@ -1,4 +1,4 @@
-"""The page where a network learns: JAX's numbers, files that Python reads, and a page for anyone."""
+"""The page where a network learns: JAX's numbers, Python's files, and a page for anyone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import jax
@@ -229,7 +230,8 @@ def test_random_numbers_come_from_their_seed(page):
     assert abs(drawn.std() - 1) < 0.01
     assert abs(np.mean(np.abs(drawn) < 1) - 0.6827) < 0.005
     orders = page.evaluate(
-        """[0, 0, 1].map((seed) => Array.from(Engine.epochOrder("shuffled", new Uint8Array(99), seed)))"""
+        """[0, 0, 1].map((seed) => Array.from(
+            Engine.epochOrder("shuffled", new Uint8Array(99), seed)))"""
     )
     assert orders[0] == orders[1] != orders[2]
     assert all(sorted(order) == list(range(99)) for order in orders)
@@ -286,7 +288,7 @@ def test_a_network_that_python_trained_scores_the_same_here(page, dataset, tmp_p
     right = round(history[-1].test_accuracy * 357)
     assert "784-30-10" in said
     assert f"gets {right} of the 357" in said
-    answers = list(page.evaluate("Train.state().answers").values())
+    answers = list(page.evaluate("Array.from(Train.state().answers)"))
     images = jnp.asarray(data.as_vectors(dataset.test_images))
     assert answers == predicted_labels(params, images).tolist()
     assert (
@@ -305,7 +307,7 @@ def file_of(**arrays):
 
 def layers(*sizes, dtype=np.float32, fill=0.0):
     arrays = {}
-    for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         arrays[f"layer_{layer}__weights"] = np.full((fan_out, fan_in), fill, dtype)
         arrays[f"layer_{layer}__biases"] = np.zeros(fan_out, dtype)
     return arrays
@@ -498,7 +500,8 @@ def test_the_keyboard_does_everything(page):
     for _ in range(90):
         reached.add(
             page.evaluate(
-                "(document.activeElement.closest('label') ?? document.activeElement).innerText.trim().split('\\n')[0]"
+                """(document.activeElement.closest("label") ?? document.activeElement)
+                    .innerText.trim().split("\\n")[0]"""
             )
         )
         page.keyboard.press("Tab")

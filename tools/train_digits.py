@@ -1,7 +1,7 @@
 """Write the embedded digits as a script, for the page `train`: `make digits`. A second.
 
-They travel as scikit-learn has them, 8 × 8 pixels from 0 to 16, a letter for each. The page enlarges
-them to MNIST's form as `mnist_code.data` does.
+They travel as scikit-learn has them, 8 × 8 pixels from 0 to 16, a letter for each. The page
+enlarges them to MNIST's form as `mnist_code.data` does.
 """
 
 from __future__ import annotations
