@@ -44,7 +44,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const settings = { ...Train.START, seed: 0 };
   let worker = null, run = 0, params, epoch, losses, scores, answers;
-  let going = false, broken = false;
+  let going = false, broken = false, warned = false; // broken: by numbers that aren't finite
   let current = null; // the image on the pad: { image, name, label }
   let before = null; // the probabilities before the last step on one image
 
@@ -69,7 +69,7 @@ document.addEventListener("DOMContentLoaded", () => {
   /** Begin anew: with parameters from a file, or with random ones. */
   function startOver(opened = null) {
     run += 1;
-    going = broken = false;
+    going = broken = warned = false;
     epoch = 0;
     losses = [];
     scores = [];
@@ -91,7 +91,7 @@ document.addEventListener("DOMContentLoaded", () => {
     started: (message) => score(message),
     progress: (message) => take(message),
     epoch(message) {
-      going = message.going;
+      if (!message.going) going = false; // a pause that was just asked for holds, whatever the message says
       take(message);
       score(message);
       const { loss, trainRight, testRight, seconds } = message;
@@ -99,6 +99,12 @@ document.addEventListener("DOMContentLoaded", () => {
         `${trainRight.toLocaleString("en")} of ${train.labels.length.toLocaleString("en")} training images right, ` +
         `${testRight} of ${test.labels.length} test images. The epoch took ${Live.words(seconds, 2)} s.`;
       if (!going) say(`Paused after ${epoch} epoch${epoch === 1 ? "" : "s"}: ${testRight} of ${test.labels.length} test images are right. Press Train to go on.`);
+      const ignorant = Curves.knownLosses(settings.loss, settings.batchSize)[0].value;
+      if (loss > 1.5 * ignorant && !warned) {
+        warned = true;
+        say(`The loss is far above ${Live.words(ignorant)}, which is what a network that knows nothing gets: the steps are too long. Lower the rate ` +
+          `${settings.momentum ? "or the momentum " : ""}and start over.`);
+      }
     },
     paused(message) {
       take(message);
@@ -215,15 +221,17 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   const chances = () => Engine.softmax(Engine.predict(params, current.image, settings.activation));
   function showAnswer() {
-    const now = current ? chances() : new Float64Array(10), answer = Engine.argmax(now);
+    const given = current ? chances() : new Float64Array(10), lost = !given.every(Number.isFinite);
+    const now = lost ? given.fill(0) : given, answer = Engine.argmax(now);
     bars.forEach(({ row, bar, mark, text }, digit) => {
-      row.className = current && digit === answer ? "answer" : "";
+      row.className = current && !lost && digit === answer ? "answer" : "";
       bar.style.width = `${100 * now[digit]}%`;
       mark.hidden = !before;
       if (before) mark.style.left = `${100 * before[digit]}%`;
-      text.textContent = current ? percent(now[digit]) : "";
+      text.textContent = current && !lost ? percent(now[digit]) : "";
     });
     find("imageText").textContent = !current ? "Nothing is drawn yet."
+      : lost ? `${current.name}. The network's logits are too large for 32 bits, so it gives no probabilities.`
       : `${current.name}. The network says: ${a(answer)}, with a probability of ${percent(now[answer])}.`;
   }
 
