@@ -87,16 +87,16 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def status(page):
-    return page.locator("[data-train=status]").inner_text()
+def status(page, name="status"):
+    return page.locator(f"[data-train={name}]").inner_text()
 
 
-def says(page, words):
+def says(page, words, name="status"):
     """Wait until the page says so."""
     page.wait_for_function(
-        """words => document.querySelector("[data-train=status]")
+        """([name, words]) => document.querySelector(`[data-train=${name}]`)
             .textContent.startsWith(words)""",
-        arg=words,
+        arg=[name, words],
     )
 
 
@@ -467,17 +467,17 @@ def test_that_was_a_4(page, dataset):
     before = params_from(page.evaluate("texts(Train.state().params)"), (784, 16, 10))
     chances = page.evaluate("Array.from(Train.state().chances)")
     press(page, "That was a 4")
-    says(page, "One step")
+    says(page, "One step", "teachText")
     seven = int(np.argmax(dataset.test_labels == 7))
     image = jnp.asarray(data.as_vectors(dataset.test_images[seven : seven + 1]))
-    ours, _ = update(before, image, one_hot(jnp.array([4]), 10), 0.1)
+    ours, _ = update(before, image, one_hot(jnp.array([4]), 10), 0.1 / 32)
     after = params_from(page.evaluate("texts(Train.state().params)"), (784, 16, 10))
     assert largest_difference(after, ours) < 1e-6
     now = page.evaluate("Array.from(Train.state().chances)")
     assert now[4] > chances[4]
-    assert f"from {chances[4]:.1%} to {now[4]:.1%}" in status(page)
+    assert f"from {chances[4]:.1%} to {now[4]:.1%}" in status(page, "teachText")
     assert page.locator("[data-train=bars] .mark:visible").count() == 10
-    assert "of the 357 test images" in status(page).lower()
+    assert "of the 357 test images" in status(page, "teachText").lower()
 
 
 def test_a_drawing_is_read_and_taught(page):
@@ -494,6 +494,7 @@ def test_a_drawing_is_read_and_taught(page):
     page.mouse.up()
     words = page.locator("[data-train=imageText]")
     assert words.inner_text().startswith("Your drawing. The network says: ")
+    page.get_by_role("slider", name="Batch size").press("Home")
     for _ in range(4):
         press(page, "That was a 1")
         page.wait_for_timeout(400)
@@ -501,7 +502,7 @@ def test_a_drawing_is_read_and_taught(page):
     press(page, "Clear")
     assert words.inner_text() == "Nothing is drawn yet."
     press(page, "That was a 1")
-    assert status(page).startswith("Draw something first")
+    assert status(page, "teachText").startswith("Draw something first")
 
 
 def test_the_keyboard_does_everything(page):

@@ -124,10 +124,10 @@ document.addEventListener("DOMContentLoaded", () => {
       before = chances();
       answers = message.answers;
       take(message);
-      say(`One step toward ${message.label}: the probability of ${message.label} went from ${chance(before)} to ${chance(chances())}. ` +
+      sayOfImage(`One step toward ${message.label}: the probability of ${message.label} went from ${chance(before)} to ${chance(chances())}. ` +
         `Of the ${test.labels.length} test images, ${message.before} were right before the step, and ${message.testRight} are now.`);
     },
-    refused: () => say(`A step at rate ${Live.words(settings.rate)} would leave numbers that aren't finite, so it wasn't taken. Lower the rate.`),
+    refused: () => sayOfImage(`A step at rate ${Live.words(settings.rate)} would leave numbers that aren't finite, so it wasn't taken. Lower the rate.`),
   };
   function take(message) {
     ({ params, epoch } = message);
@@ -141,6 +141,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   const say = (words) => { find("status").textContent = words; };
+  const sayOfImage = (words) => { find("teachText").textContent = words; };
 
   // ---- Showing ----
 
@@ -215,7 +216,7 @@ document.addEventListener("DOMContentLoaded", () => {
   // One image, and the ten probabilities.
   const bars = Array.from({ length: 10 }, (_, digit) => {
     const bar = element("span", { class: "bar" }), mark = element("span", { class: "mark", hidden: true }), text = element("td");
-    const row = element("tr", {}, element("th", { scope: "row" }, String(digit)), element("td", {}, bar, mark), text);
+    const row = element("tr", {}, element("th", { scope: "row" }, String(digit)), element("td", {}, element("div", { class: "track" }, bar, mark)), text);
     find("bars").append(row);
     return { row, bar, mark, text };
   });
@@ -239,6 +240,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const bytes = Images.fitBox(pad.ink());
     current = bytes && { image: Images.scaled(bytes), name: "Your drawing" };
     before = null;
+    if (!pad.drawing) sayOfImage("");
     showAnswer();
   });
   function choose(place) {
@@ -247,6 +249,7 @@ document.addEventListener("DOMContentLoaded", () => {
     before = null;
     pad.show(image, SIDE);
     chosen.set(place);
+    sayOfImage("");
     showAnswer();
   }
   const seven = test.labels.indexOf(7);
@@ -262,7 +265,7 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   for (let digit = 0; digit < 10; digit++) {
     const press = () => {
-      if (!current) say("Draw something first, or choose a test image.");
+      if (!current) sayOfImage("Draw something first, or choose a test image.");
       else ask("learn", { image: current.image, label: digit });
     };
     find("teach").append(element("button", { type: "button", "aria-label": `That was ${a(digit)}`, click: press }, String(digit)));

@@ -115,10 +115,13 @@ function trainInWorker(engine, scope) {
       going = false;
       report("paused");
     },
-    /** One step on one image that the reader drew, by the correct loss and without momentum. */
+    /**
+     * One step on one image that the reader drew, by the correct loss and without momentum. It's as long as the image's share
+     * of a step on a whole batch: a full step on a single image would wipe out much of what was learned.
+     */
     learn({ image, label }) {
       const one = engine.inked(image);
-      const step = { activation: settings.activation, rate: settings.rate };
+      const step = { activation: settings.activation, rate: settings.rate / settings.batchSize };
       const trial = engine.start(engine.copy(state.params));
       engine.update(trial, one, [label], [0], step);
       if (!engine.isFinite(trial.params)) {
