@@ -76,6 +76,7 @@ document.addEventListener("DOMContentLoaded", () => {
     answers = null;
     before = null;
     params = opened ?? Engine.initNetworkParams(settings.seed, [Engine.PIXELS, settings.units, Engine.CLASSES], settings.scale);
+    find("now").textContent = opened ? "A network from a file." : "A new network, which hasn't learned anything yet.";
     ask("start", { settings, params: opened });
     show();
   }
@@ -89,8 +90,12 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const hear = {
     started: (message) => score(message),
-    progress: (message) => take(message),
+    progress(message) {
+      before = null;
+      take(message);
+    },
     epoch(message) {
+      before = null;
       if (!message.going) going = false; // a pause that was just asked for holds, whatever the message says
       take(message);
       score(message);
@@ -108,7 +113,7 @@ document.addEventListener("DOMContentLoaded", () => {
     },
     paused(message) {
       take(message);
-      say(`Paused in epoch ${epoch}. Press Train to go on.`);
+      say(`Paused in epoch ${epoch + 1}. Press Train to go on.`);
     },
     diverged() {
       going = false;
@@ -296,7 +301,6 @@ document.addEventListener("DOMContentLoaded", () => {
     Live.button("Start over", () => {
       settings.seed += 1;
       startOver();
-      find("now").textContent = "A new network, with other random numbers.";
       say("A new network, with other random numbers.");
     }));
 
