@@ -87,6 +87,33 @@ def _trim_frame(
     return inside if steps.min() > 0.3 else gray
 
 
+def _check_edges(gray: Float[np.ndarray, "height width"]) -> None:
+    """Refuse a picture with a thumb, a bar, or something else that is solid at its edge.
+
+    Lines are thinner, shadows larger or softer.
+
+    Raises:
+        ImageError: there is such a thing.
+    """
+    if min(gray.shape) < 64:  # too coarse to tell them apart
+        return
+    side = max(gray.shape)
+    smooth = ndimage.gaussian_filter(gray, side / 250) + 0.01
+    paper = np.median(smooth)
+    for relative in (smooth / paper, paper / smooth):  # darker things, lighter things
+        thick = np.ones((side // 40, side // 40))
+        solid = ndimage.binary_opening(relative < 0.75, thick)
+        regions, count = ndimage.label(relative < 0.9)
+        border = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
+        every = np.arange(1, count + 1)
+        core = ndimage.sum(solid, regions, every)
+        area = ndimage.sum(regions > 0, regions, every)
+        sharp = area < 1.5 * core
+        size = (core > 0.01 * gray.size) & (core < 0.2 * gray.size)
+        if (sharp & size & np.isin(every, border)).any():
+            raise ImageError(f"something solid touches its edge. {CROP}")
+
+
 def _find_ink(
     gray: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
@@ -229,7 +256,9 @@ def read_with_hints(
     path = "the image" if isinstance(source, bytes) else os.fspath(source)
     picture = _open(source, path, max_pixels)
     try:
-        ink = _find_ink(_trim_frame(np.asarray(picture, np.float64) / 255))
+        gray = _trim_frame(np.asarray(picture, np.float64) / 255)
+        _check_edges(gray)
+        ink = _find_ink(gray)
         ink, hints = _choose_digit(_remove_lines(_remove_lines(ink).T).T)
         return fit_box(ink)[..., None], hints
     except ImageError as error:
