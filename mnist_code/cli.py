@@ -149,7 +149,9 @@ def _parser() -> Parser:
         "images", nargs="+", metavar="IMAGE", help="a PNG or JPEG; - for standard input"
     )
     predict.add_argument(
-        "--show", action="store_true", help="also print the 28 × 28 pixels the network sees"
+        "--show",
+        action="store_true",
+        help="also print the 28 × 28 pixels the network sees",
     )
 
     export = parser.add_command(
@@ -401,7 +403,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _picture(name: str) -> str | bytes:
-    """What `read_with_hints` reads: a path, or what a pipe delivers, which can be read only once."""
+    """A path, or what a pipe delivers, which can be read only once."""
     if re.match(r"[a-z]+://", name):
         raise ImageError(
             f"Cannot read {name}: it is an address on the web. Download the picture, and "
