@@ -35,7 +35,7 @@ from mnist_code.errors import (
 from mnist_code.evaluation import confusion_matrix
 from mnist_code.images import as_text, doubts, read_with_hints
 from mnist_code.model import Params, probabilities
-from mnist_code.recipes import RECIPES, State, recipe_for
+from mnist_code.recipes import READ_FROM_PAPER, RECIPES, State, recipe_for
 from mnist_code.recorder import Recorder
 from mnist_code.storage import fingerprint, load_params
 from mnist_code.training import EpochResult, epochs
@@ -321,6 +321,14 @@ def _report_end(recorder: Recorder, params: Params, dataset: data.Dataset) -> No
     accuracy = recorder.history[-1]["test_accuracy"]
     assert accuracy is not None  # the last epoch is always evaluated
     count = len(dataset.test_labels)
+    if dataset.name == "digits":
+        rights = (
+            f"{10 * part:.0f} with {name}" for name, part in READ_FROM_PAPER.items()
+        )
+        print(
+            "Expect less of your own pictures: of 10, the recipes trained on these few digits "
+            f"read about {', '.join(rights)}. MNIST teaches more."
+        )
     print(
         f"Test accuracy {accuracy:.2%}: {round(accuracy * count):,} of {count:,} right. "
         f"{sum(leaf.size for leaf in jax.tree.leaves(params)):,} parameters "
