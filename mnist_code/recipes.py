@@ -51,8 +51,8 @@ RECIPES = {
         evaluate="end",
     ),
 }
-# The share of MNIST's digits, drawn anew on plain paper, that a network reads which has learned from
-# the embedded digits. A test measures them.
+# How much of MNIST, redrawn on plain paper, a network reads that was trained on the embedded digits.
+# A test measures it.
 READ_FROM_PAPER = {"classic": 0.4, "accurate": 0.8}
 MOMENTUM = 0.9
 WARM_UP = 0.2  # the part of a one-cycle run in which the rate rises
@@ -78,8 +78,8 @@ def recipe_for(name: str, dataset: str) -> Config:
     )
     if not few.distortion:
         return few
-    # They are of few hands and have thick strokes. Stronger distortions, in smaller steps, prepare
-    # a network better for the hands and pens of others.
+    # They also come from one kind of pen. Stronger distortions, learned in smaller steps, prepare the
+    # network for other hands.
     return dataclasses.replace(few, distortion=1.0, learning_rate=0.03)
 
 

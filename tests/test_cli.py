@@ -163,7 +163,7 @@ def test_help_names_the_options(command, capsys):
     for option in {"train": ("--dataset", "--epochs", "--batch-size", "--learning-rate", "--seed",
                              "--out", "--metrics", "--checkpoints", "--resume", "--devices",
                              "--coordinator", "--processes", "--process-id"),
-                   "evaluate": ("--params", "--dataset"), "predict": ("--params", "IMAGE", "--show"),
+                   "evaluate": ("--params", "--dataset"), "predict": ("--params", "--show"),
                    "export": ("--params", "--format", "--out"),
                    "serve": ("--params", "--host", "--port", "--read-seconds"),
                    }.get("".join(command), ("train", "evaluate", "predict")):  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from pictures import READ, REFUSE, bar, cut_off, on_page, plain, thumb
+from pictures import READ, REFUSE, bar, on_page, plain, thumb
 from PIL import Image, ImageFilter
 
 from mnist_code.config import Config
