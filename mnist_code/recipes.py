@@ -51,8 +51,8 @@ RECIPES = {
         evaluate="end",
     ),
 }
-# How much of MNIST, redrawn on plain paper, a network reads that was trained on the embedded digits.
-# A test measures it.
+# How much of MNIST, redrawn on plain paper, a network can read after training on the embedded
+# digits. A test measures it.
 READ_FROM_PAPER = {"classic": 0.4, "accurate": 0.8}
 MOMENTUM = 0.9
 WARM_UP = 0.2  # the part of a one-cycle run in which the rate rises
@@ -78,8 +78,8 @@ def recipe_for(name: str, dataset: str) -> Config:
     )
     if not few.distortion:
         return few
-    # They also come from one kind of pen. Stronger distortions, learned in smaller steps, prepare the
-    # network for other hands.
+    # They also come from one kind of pen. Stronger distortions, and smaller steps still, prepare
+    # the network for other hands.
     return dataclasses.replace(few, distortion=1.0, learning_rate=0.03)
 
 
@@ -253,7 +253,8 @@ def step(
 def shuffled(key: Key[Array, ""], count: int) -> Int[Array, " count"]:
     """The numbers from 0 to `count - 1`, in random order.
 
-    As good as `jax.random.permutation` for so few, and compiled in a third of the time.
+    For so few numbers this is as good as `jax.random.permutation`, and it compiles in a third of
+    the time.
 
     Args:
         key: determines the order.
