@@ -37,9 +37,10 @@ PRINTED_TEST_ACCURACY = {
 }
 
 # The share of MNIST's test images that each network gets wrong. LeCun et al., "Gradient-based
-# learning applied to document recognition" (1998); Simard et al., "Best practices for convolutional neural networks applied to
-# visual document analysis" (2003); Cireşan et al., "Deep, big, simple neural nets for handwritten
-# digit recognition" (2010) and "Multi-column deep neural networks for image classification" (2012).
+# learning applied to document recognition" (1998); Simard et al., "Best practices for convolutional
+# neural networks applied to visual document analysis" (2003); Cireşan et al., "Deep, big, simple
+# neural nets for handwritten digit recognition" (2010) and "Multi-column deep neural networks for
+# image classification" (2012).
 TEST_ERROR = {
     "LeCun 1998, convolutional": 0.0095,
     "LeCun 1998, convolutional, distorted": 0.0080,
