@@ -210,7 +210,11 @@ def test_predict_answers_for_each_picture(capsys, dataset, params_file, tmp_path
 def test_predict_says_why_it_may_be_wrong(capsys, dataset, trained, params_file):
     """A doubtful answer given as if it were certain, or a doubt about every answer."""
     images = dataset.test_images
-    certain = int(probabilities(trained, as_vectors(images)).max(axis=1).argmax())
+    certain = int(
+        probabilities(trained, jax.numpy.asarray(as_vectors(images)))
+        .max(axis=1)
+        .argmax()
+    )
     page = Image.new("L", (80, 40))
     page.paste(Image.fromarray(images[certain, ..., 0]), (6, 6))
     page.resize((640, 320)).save("one.png")

@@ -142,7 +142,9 @@ def test_a_picture_is_answered_as_predict_would(content_type, server, dataset, t
 def test_a_doubtful_picture_is_answered_with_a_hint(server, dataset, trained):
     """A doubt that the command tells and the server keeps to itself; or one about everything."""
     images = dataset.test_images
-    certain = int(probabilities(trained, as_vectors(images)).max(axis=1).argmax())
+    certain = int(
+        probabilities(trained, jnp.asarray(as_vectors(images))).max(axis=1).argmax()
+    )
     _, content = server.invoke(as_picture(images[certain]), "image/png")
     assert "hint" not in content
     two = as_picture(np.hstack([images[certain], images[0]]), side=400)
