@@ -11,11 +11,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from helpers import CHAPTERS, ROOT
-from site_pages import (
-    LONGEST,
-    PACKAGE,
-    fold_long_outputs,
-)  # conftest.py puts tools/ on the path
+
+from mnist_code.book.site_pages import LONGEST, PACKAGE, fold_long_outputs
 
 LOADING = {
     "script": "src",

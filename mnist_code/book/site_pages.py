@@ -14,7 +14,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from myst_nb.sphinx_ import HideCodeCellNode  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 LONGEST = 24  # lines of an output that still stands open
 MENDED = {
@@ -49,6 +51,8 @@ def choose_scripts(
 ) -> None:
     """Give a page every script and style once, its own after the others, and no other page's."""
     own = SCRIPTS.get(page, [])
+    if app.builder.name == "singlehtml":  # one page is all of them
+        own = list(dict.fromkeys(name for names in SCRIPTS.values() for name in names))
     for place, name in enumerate(own):
         app.add_js_file(name, priority=900 + place, defer="defer")
     for kind in ("script_files", "css_files"):
@@ -94,7 +98,7 @@ def pack(app: Sphinx, error: Exception | None) -> None:
     """Write the package, in a folder of its own, for those who have only the pages."""
     if error is not None or app.builder.format != "html":
         return
-    root = Path(__file__).parent.parent
+    root = Path(app.srcdir)
     files = [path for path in (root / "mnist_code").rglob("*.*") if path.is_file()]
     names = sorted(path.relative_to(root).as_posix() for path in files)
     with zipfile.ZipFile(app.outdir / PACKAGE, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -106,6 +110,18 @@ def pack(app: Sphinx, error: Exception | None) -> None:
                     (root / name).read_bytes(),
                     zipfile.ZIP_DEFLATED,
                 )
+
+
+class Unfold(SphinxPostTransform):
+    """Open folded cells where nothing can be clicked, or where the folding node is unknown."""
+
+    default_priority = 200  # right after MyST-NB has folded them
+
+    def run(self, **_: Any) -> None:
+        """Replace each folding node by what it folds."""
+        if self.app.builder.name not in ("html", "dirhtml"):
+            for node in list(self.document.findall(HideCodeCellNode)):
+                node.replace_self(node.children)
 
 
 def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> None:
@@ -125,6 +141,7 @@ def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> Non
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read before the notebooks' parser; change pages after the extensions that add to them."""
+    app.add_post_transform(Unfold)
     app.connect("source-read", fold_long_outputs)
     app.connect("html-page-context", choose_scripts, priority=900)
     app.connect("html-page-context", offer_package, priority=900)
