@@ -35,8 +35,15 @@ SCRIPTS = {
     "chapters/09_jit": ["live/live.js", "live/trace.js"],
     "draw": ["images.js", "canvas.js", "network.js", "draw.js"],
     "train": [
-        "live/live.js", "images.js", "canvas.js", "train/digits.js", "train/enlarge.js",
-        "train/engine.js", "train/safetensors.js", "train/worker.js", "train/curves.js",
+        "live/live.js",
+        "images.js",
+        "canvas.js",
+        "train/digits.js",
+        "train/enlarge.js",
+        "train/engine.js",
+        "train/safetensors.js",
+        "train/worker.js",
+        "train/curves.js",
         "train/train.js",
     ],
 }
