@@ -297,6 +297,7 @@ def test_what_it_says_fits_what_is_seen(page):
         ((0.4, 0, 3, 2.2), "next step goes left"),
         ((0.5, 0, 8, 2.2), "changed its sign"),
         ((0.1, 0.8, 2, 2.2), "momentum carries w on to the left"),
+        ((0.1, 0.8, 5, 2.2), "over the top of the hill, and the next one goes left"),
         ((0.5, 0.5, 40, 2.2), "Choose a smaller rate or less momentum"),
     ):
         assert words in page.evaluate(say, settings), settings

@@ -106,6 +106,7 @@ const Descent = (() => {
     const grows = `The slope is ${words(slope)}, so the loss grows to the ${side(slope)}`;
     if (steps === 0) return `${grows}, and the first step goes ${side(step)}.`;
     if (step * slope > 0) return `${grows}, but momentum carries w on to the ${side(step)}.`;
+    if (slope * landscapeSlope(before) < 0 && landscapeCurvature(w) < 0) return `The last step went over the top of the hill, and the next one goes ${side(step)}.`;
     if (slope * landscapeSlope(before) < 0) return `The slope has changed its sign: the last step went across. The next one goes ${side(step)}.`;
     if (steps >= 5 && Math.abs(w - path[0]) < 0.5) {
       return `${steps} steps have moved w by only ${words(Math.abs(w - path[0]), 2)}. It's on the right way, and would take long to get there.`;
