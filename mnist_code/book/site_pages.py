@@ -33,7 +33,19 @@ SCRIPTS = {
     "chapters/07_autodiff": ["live/live.js", "live/descent.js", "live/reverse.js"],
     "chapters/08_two_numbers": ["live/live.js", "live/step_size.js"],
     "chapters/09_jit": ["live/live.js", "live/trace.js"],
-    "draw": ["network.js", "draw.js"],
+    "draw": ["images.js", "canvas.js", "network.js", "draw.js"],
+    "train": [
+        "live/live.js",
+        "images.js",
+        "canvas.js",
+        "train/digits.js",
+        "train/enlarge.js",
+        "train/engine.js",
+        "train/safetensors.js",
+        "train/worker.js",
+        "train/curves.js",
+        "train/train.js",
+    ],
 }
 PACKAGE = "mnist_code.zip"  # what `pip install` takes, beside the front page
 PACKED = (
