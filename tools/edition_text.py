@@ -23,6 +23,7 @@ from bs4 import BeautifulSoup, Tag
 ROOT = Path(__file__).resolve().parent.parent
 BUILT = ROOT / "_build" / "html"
 NAME = "first-program-in-jax"
+TAGLINE = "407,050 random numbers learn to read handwriting, in pure JAX."
 SCRIPTED = "Try it"  # the part whose pages need a browser
 BROWSERS = (
     "chromium",
@@ -32,7 +33,9 @@ BROWSERS = (
     "chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
-CLUTTER = "script, style, noscript, .headerlink, .toctree-wrapper, summary, div.cover, button"
+CLUTTER = (
+    "script, style, noscript, .headerlink, .toctree-wrapper, summary, div.cover, button"
+)
 INTRODUCTION = """
 <section id="edition"><h2>This edition</h2>
 <p>This edition was made from the book's web pages. It prints their figures as they are before you move a slider, and it
@@ -193,9 +196,7 @@ def _solutions(chapters: list[Chapter]) -> None:
             mine.clear()
             link = soup.new_tag("a", href=f"#{exercise['id']}")
             link.extend(
-                list(
-                    BeautifulSoup(title.decode_contents(), "html.parser").contents
-                )
+                list(BeautifulSoup(title.decode_contents(), "html.parser").contents)
             )
             mine.append(link)
             forth = soup.new_tag("a", href=f"#{box['id']}")

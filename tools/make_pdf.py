@@ -17,6 +17,7 @@ from edition_text import BUILT, NAME, ROOT, Chapter, MissingError
 
 OUT = ROOT / "_build" / "pdf" / f"{NAME}.pdf"
 SHORT = 14  # lines of code that are kept on one page
+HEAD = 'font: 9pt "Source Sans 3"; color: #4d5a68; vertical-align: bottom; padding-bottom: 0.15in;'
 TRIES = 4  # printings until the numbers agree with the pages
 FONTS = [
     ("Source Serif 4", "source-serif-4-normal", "normal"),
@@ -46,7 +47,7 @@ def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
     cover = (ROOT / "_static" / "cover.svg").as_uri()
     body = [
         f'<div class="cover"><p class="title">{escape(config["title"])}</p>'
-        f"<p>{escape(TAGLINE)}</p>"
+        f"<p>{escape(edition_text.TAGLINE)}</p>"
         f'<img src="{cover}" alt=""></div>',
         _toc(chapters, numbers),
     ]
@@ -65,10 +66,6 @@ def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
 <script src="{mathjax}"></script></head><body>{"".join(body)}</body></html>"""
 
 
-TAGLINE = "407,050 random numbers learn to read handwriting, in pure JAX."
-HEAD = 'font: 9pt "Source Sans 3"; color: #4d5a68; vertical-align: bottom; padding-bottom: 0.15in;'
-
-
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
@@ -85,9 +82,7 @@ def _toc(chapters: list[Chapter], numbers: dict[str, int]) -> str:
     lines = []
     for chapter in chapters:
         if chapter.part:
-            lines.append(
-                _line("of-part", f"part-{chapter.id}", chapter.part, numbers)
-            )
+            lines.append(_line("of-part", f"part-{chapter.id}", chapter.part, numbers))
         lines.append(_line("of-chapter", chapter.id, chapter.title, numbers))
         if chapter.title[:1].isdigit():
             for heading in chapter.body.find_all("h2"):
