@@ -18,6 +18,10 @@ from edition_text import BUILT, NAME, ROOT, Chapter, MissingError
 OUT = ROOT / "_build" / "pdf" / f"{NAME}.pdf"
 SHORT = 14  # lines of code that are kept on one page
 HEAD = 'font: 9pt "Source Sans 3"; color: #4d5a68; vertical-align: bottom; padding-bottom: 0.15in;'
+# As on the pages, where sections are left alone and only formulas are set.
+MATHJAX = """MathJax = { options: {
+  enableMenu: false, enableAssistiveMml: false,
+  processHtmlClass: "tex2jax_process|mathjax_process|math|output_area" } };"""
 TRIES = 4  # printings until the numbers agree with the pages
 FONTS = [
     ("Source Serif 4", "source-serif-4-normal", "normal"),
@@ -62,7 +66,7 @@ def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(config["title"])}</title>
 <style>{fonts}{edition_text.code_style()}{style}{heads}</style>
-<script>MathJax = {{ options: {{ enableMenu: false, enableAssistiveMml: false }} }};</script>
+<script>{MATHJAX}</script>
 <script src="{mathjax}"></script></head><body>{"".join(body)}</body></html>"""
 
 
