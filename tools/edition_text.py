@@ -1,4 +1,4 @@
-"""Read the built pages as one text, the way an edition to keep needs it: everything open, no scripts.
+"""Read the built pages as one text: everything open, no scripts.
 
 `make pdf` and `make epub` start here. Solutions move to an appendix, and pages that only work in a
 browser become a sentence.
@@ -38,9 +38,10 @@ CLUTTER = (
 )
 INTRODUCTION = """
 <section id="edition"><h2>This edition</h2>
-<p>This edition was made from the book's web pages. It prints their figures as they are before you move a slider, and it
-leaves out code that only draws a figure: you find that code in the notebooks, in the folder <code>chapters</code>. All
-other code is here, including what the pages fold away. The solutions to the exercises are in an appendix.</p></section>
+<p>This edition was made from the book's web pages. Figures that move there stand still here. Code that
+only draws a figure is left out; it is in the notebooks, in the folder <code>chapters</code>. All other
+code is here, including what the pages fold away. The solutions to the exercises are in an appendix.</p>
+</section>
 """
 
 
@@ -134,8 +135,8 @@ def _only_in_a_browser(article: Tag, heading: Tag, page: str) -> None:
     heading.extract()
     article.clear()
     sentence = BeautifulSoup(
-        f"<p>This page runs in a browser. To try it, build the pages with <code>make book</code> and open "
-        f"<code>_build/html/{page}.html</code>.</p>",
+        "<p>This page runs in a browser. To try it, build the pages with <code>make book</code> "
+        f"and open <code>_build/html/{page}.html</code>.</p>",
         "html.parser",
     )
     article.extend([heading, sentence])
@@ -251,10 +252,33 @@ def browser() -> Iterator[Any]:
             opened.close()
 
 
+def offer(path: Path) -> None:
+    """Put a file beside the pages, and links to all such files on the front page."""
+    shutil.copyfile(path, BUILT / path.name)
+    front = BUILT / "index.html"
+    soup = BeautifulSoup(front.read_text(encoding="utf-8"), "html.parser")
+    cover = soup.select_one("div.cover")
+    assert cover is not None, front
+    for old in cover.select(".editions"):
+        old.decompose()
+    line = soup.new_tag("p", attrs={"class": "editions"})
+    for kind in ("pdf", "epub"):
+        if (BUILT / f"{NAME}.{kind}").is_file():
+            link = soup.new_tag("a", href=f"{NAME}.{kind}")
+            link.string = f"Keep it as {'a PDF' if kind == 'pdf' else 'an EPUB'}"
+            line.append(link)
+            line.append(" ")
+    cover.append(line)
+    temporary = front.with_suffix(".part")
+    temporary.write_text(str(soup), encoding="utf-8")
+    temporary.replace(front)
+
+
 def run(make: Callable[[], Path]) -> int:
     """Make an edition; say where it is, or in one sentence what is missing."""
     try:
         path = make()
+        offer(path)
     except MissingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

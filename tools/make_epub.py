@@ -22,7 +22,7 @@ OUT = ROOT / "_build" / "epub" / f"{NAME}.epub"
 COVER = (1600, 2400)  # pixels
 XHTML = "application/xhtml+xml"
 TEX = re.compile(r"^\s*\\(?:\(|\[)(.*)\\(?:\)|\])\s*$", re.S)
-UNKNOWN = (
+KNOWN = (
     "class",
     "id",
     "href",
@@ -92,7 +92,8 @@ def cover() -> bytes:
     page_file.write_text(
         f"""<!DOCTYPE html><meta charset="utf-8"><style>
 @font-face {{ font-family: "Source Serif 4"; font-weight: 200 900; src: url("{fonts.as_uri()}"); }}
-body {{ margin: 0; box-sizing: border-box; width: {width}px; height: {height}px; padding: 300px 130px 0;
+body {{ margin: 0; box-sizing: border-box; width: {width}px; height: {height}px; 
+  padding: 300px 130px 0;
   background: #12324a; color: #f4f1ea; font: 64px/1.3 "Source Serif 4", Georgia, serif; }}
 h1 {{ font-size: 190px; line-height: 1.1; font-weight: 600; margin: 0 0 140px; }}
 svg {{ width: 100%; margin-bottom: 120px; }}</style>
@@ -114,7 +115,8 @@ def _xhtml(title: str, body: str, extra: str = "") -> str:
         '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n'
         '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
         f'lang="en" xml:lang="en">\n<head><title>{escape(title)}</title>'
-        f'<link rel="stylesheet" type="text/css" href="style.css"/></head>\n<body{extra}>{body}</body></html>\n'
+        f'<link rel="stylesheet" type="text/css" href="style.css"/></head>'
+        f"\n<body{extra}>{body}</body></html>\n"
     )
 
 
@@ -129,7 +131,7 @@ def _for_readers(chapter: Chapter, files: dict[str, str]) -> None:
         if tag.name == "math" or tag.find_parent("math"):
             continue
         for name in [*tag.attrs]:
-            if name not in UNKNOWN:
+            if name not in KNOWN:
                 del tag[name]
     for math in chapter.body.find_all("math"):
         math["xmlns"] = "http://www.w3.org/1998/Math/MathML"
@@ -190,7 +192,8 @@ def make(out: Path = OUT) -> Path:
     items = [
         '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>',
         '<item id="style" href="style.css" media-type="text/css"/>',
-        '<item id="cover-image" href="images/cover.jpg" media-type="image/jpeg" properties="cover-image"/>',
+        '<item id="cover-image" href="images/cover.jpg" media-type="image/jpeg" '
+        'properties="cover-image"/>',
         f'<item id="cover" href="cover.xhtml" media-type="{XHTML}"/>',
     ]
     for chapter in chapters:
@@ -212,7 +215,8 @@ def make(out: Path = OUT) -> Path:
 <package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id" xml:lang="en">
 <metadata xmlns:dc="http://purl.org/dc/elements/1.1/">
 <dc:identifier id="id">urn:uuid:{identity}</dc:identifier><dc:title>{escape(title)}</dc:title>
-<dc:creator>{escape(author)}</dc:creator><dc:language>en</dc:language><dc:rights>CC BY 4.0</dc:rights>
+<dc:creator>{escape(author)}</dc:creator><dc:language>en</dc:language>
+<dc:rights>CC BY 4.0</dc:rights>
 <meta property="dcterms:modified">{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}</meta>
 <meta property="schema:accessMode">textual</meta><meta property="schema:accessMode">visual</meta>
 <meta property="schema:accessModeSufficient">textual</meta>
@@ -225,7 +229,8 @@ def make(out: Path = OUT) -> Path:
 """
     container = """<?xml version="1.0"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
-<rootfile full-path="book/book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>
+<rootfile full-path="book/book.opf" media-type="application/oebps-package+xml"/>
+</rootfiles></container>
 """
     temporary = out.with_suffix(".part")
     with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -44,7 +44,8 @@ def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
     styles = [here / "edition.css", here / "edition_print.css"]
     style = "\n".join(path.read_text(encoding="utf-8") for path in styles)
     heads = "".join(
-        f'#{c.id} {{ page: {c.id}; }} @page {c.id} {{ @top-left {{ content: "{config["title"]}"; {HEAD} }} '
+        f"#{c.id} {{ page: {c.id}; }} "
+        f'@page {c.id} {{ @top-left {{ content: "{config["title"]}"; {HEAD} }} '
         f'@top-right {{ content: "{_quoted(c.title)}"; {HEAD} }} }}\n'
         for c in chapters
     )
