@@ -38,9 +38,10 @@ CLUTTER = (
 )
 INTRODUCTION = """
 <section id="edition"><h2>This edition</h2>
-<p>This edition was made from the book's web pages. Figures that move there stand still here. Code that
-only draws a figure is left out; it is in the notebooks, in the folder <code>chapters</code>. All other
-code is here, including what the pages fold away. The solutions to the exercises are in an appendix.</p>
+<p>This edition was made from the book's web pages. Figures that you can move there are printed as
+pictures. Code that only draws a figure is left out: it's in the notebooks, in the folder
+<code>chapters</code>. All other code is here, including what the pages fold away. The solutions to
+the exercises are in an appendix.</p>
 </section>
 """
 
@@ -98,7 +99,7 @@ def read(html: Path = BUILT) -> list[Chapter]:
     }
     for chapter in chapters:
         for link in chapter.body.find_all("a", href=True):
-            if link["href"].startswith("#") and link["href"][1:] not in known:
+            if (place := str(link["href"])).startswith("#") and place[1:] not in known:
                 link.name = "span"  # a place that no edition has
                 del link["href"]
     return chapters
@@ -220,7 +221,7 @@ def _solutions(chapters: list[Chapter]) -> None:
 
 def code_style() -> str:
     """Colors of code, dark on white, that meet the contrast for small text."""
-    from pygments.formatters import HtmlFormatter
+    from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
     rules = HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")
     kept = re.findall(r"^\.highlight \.\w+ \{.*?\}", rules, re.M)

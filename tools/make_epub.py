@@ -92,7 +92,7 @@ def cover() -> bytes:
     page_file.write_text(
         f"""<!DOCTYPE html><meta charset="utf-8"><style>
 @font-face {{ font-family: "Source Serif 4"; font-weight: 200 900; src: url("{fonts.as_uri()}"); }}
-body {{ margin: 0; box-sizing: border-box; width: {width}px; height: {height}px; 
+body {{ margin: 0; box-sizing: border-box; width: {width}px; height: {height}px;
   padding: 300px 130px 0;
   background: #12324a; color: #f4f1ea; font: 64px/1.3 "Source Serif 4", Georgia, serif; }}
 h1 {{ font-size: 190px; line-height: 1.1; font-weight: 600; margin: 0 0 140px; }}

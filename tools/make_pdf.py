@@ -107,7 +107,7 @@ def _set(chapter: Chapter, numbers: dict[str, int]) -> str:
         heading.name = f"h{int(heading.name[1]) + 1}"
     for code in soup.find_all(["pre"]):
         if code.get_text().count("\n") <= SHORT:
-            code["class"] = ["short"]
+            code["class"] = "short"
     for line in soup.select(".to-solution"):
         link = line.a
         assert link is not None
