@@ -7,10 +7,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup book serve test test-quick test-mnist lint notebooks network digits cover bench clean
+.PHONY: help setup book pdf epub serve test test-quick test-mnist lint notebooks network digits cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
+	@echo "make pdf         build the book and print it into one PDF, in _build/pdf"
+	@echo "make epub        build the book and put it into one EPUB, in _build/epub"
 	@echo "make serve       build the book and show it on http://127.0.0.1:8000 (or PORT=...)"
 	@echo "make test        run the unit tests and every notebook, on the embedded digits"
 	@echo "make test-quick  run the quick tests of the package only"
@@ -39,6 +41,15 @@ book: setup
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html, or run: make serve"
+
+# From pages that are already built: make pdf epub PAGES=
+PAGES = book
+
+pdf: $(PAGES)
+	$(BIN)/python tools/make_pdf.py
+
+epub: $(PAGES)
+	$(BIN)/python tools/make_epub.py
 
 serve: book
 	@echo "The book is on http://127.0.0.1:$(PORT) until you press Ctrl-C"
