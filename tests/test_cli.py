@@ -114,6 +114,7 @@ def test_options_are_those_of_the_configuration():
     assert asked == {
         "dataset", "epochs", "batch_size", "learning_rate", "seed", "optimizer",
         "schedule", "initialization", "label_smoothing", "distortion", "evaluate",
+        "members", "temperature",
     }  # fmt: skip
     assert {options[name] for name in asked} == {None}  # left to the recipe
     given = [
