@@ -339,10 +339,14 @@ def step(
     if config.distortion:
         images = distort_batch(key, images, config.distortion)
     if config.temperature:
-        loss, targets = distillation_loss, (teacher, config.temperature)
+        assert teacher is not None  # `training.epochs` checks this
+        value, gradients = jax.value_and_grad(distillation_loss)(
+            state.params, images, teacher, config.temperature
+        )
     else:
-        loss, targets = recipe_loss, (labels, config.label_smoothing)
-    value, gradients = jax.value_and_grad(loss)(state.params, images, *targets)
+        value, gradients = jax.value_and_grad(recipe_loss)(
+            state.params, images, labels, config.label_smoothing
+        )
     optimizer = make_optimizer(config, updates)
     steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
     return State(optax.apply_updates(state.params, steps), optimizer_state), value
