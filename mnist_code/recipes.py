@@ -157,8 +157,8 @@ def make_optimizer(config: Config, updates: int):
     Source:
         The one-cycle schedule is a variant of the one in Smith and Topin, "Super-convergence: very
         fast training of neural networks using large learning rates" (2018). Theirs starts above
-        zero, rises and falls for equally long, ends in a phase of much smaller rates, and moves the
-        momentum the other way. Ours rises from zero in a fifth of the run, and keeps the momentum.
+        zero, takes as long to rise as to fall, and ends in a phase of much smaller rates. Ours
+        rises from zero in a fifth of the run and falls to zero in the rest.
 
     Example:
         >>> optimizer = make_optimizer(RECIPES["fast"], updates=468)
@@ -356,7 +356,7 @@ def shuffled(key: Key[Array, ""], count: int) -> Int[Array, " count"]:
     """The numbers from 0 to `count - 1`, in random order.
 
     `jax.random.permutation` sorts twice when there are more than 1,625 numbers. This sorts once,
-    and compiles in a third of the time. The price: now and then two numbers draw the same 32 bits
+    and compiles faster. The price: now and then two numbers draw the same 32 bits
     (somewhere among 60,000, in every third order) and keep their places relative to each other.
 
     Args:
