@@ -30,6 +30,7 @@ from mnist_code.errors import MnistCodeError
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 4  # of an epoch: the first compiles, of the others the median counts
 SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3}
+LONG = ("committee", "distilled")  # these take hours and run only when they are named
 RUNS = ROOT / "benchmarks" / "runs"  # what the long runs need to go on where they were
 BATCH_SIZES = (32, 128, 512, 2048, 4096)
 WIDTHS = (128, 512, 2048, 4096)
@@ -197,7 +198,7 @@ def _train_long(
 
 
 def committee(record: Record, dataset: str) -> None:
-    """Many of these networks, trained side by side and averaged (an hour; can be interrupted)."""
+    """Many of these networks, trained side by side and averaged; takes hours, when it is named."""
     import jax
 
     from mnist_code.checkpoint import Checkpoints
@@ -221,7 +222,7 @@ def committee(record: Record, dataset: str) -> None:
 
 
 def distilled(record: Record, dataset: str) -> None:
-    """One network that learns from the committee: three seeds (an hour; can be interrupted)."""
+    """One network that learns from that committee: three seeds; takes hours, when it is named."""
     seeds = [s for s in range(SEEDS["distilled"]) if record.wants("distilled", str(s))]
     if not seeds:
         return
