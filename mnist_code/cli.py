@@ -86,7 +86,7 @@ def _parser() -> Parser:
     train = parser.add_command(
         "train", _train, "train the network and save its parameters", "[options]",
         ["", "--recipe fast", "--epochs 5 --learning-rate 0.5", "--checkpoints run",
-         "--checkpoints run --resume"],
+         "--checkpoints run --resume", "--recipe distilled --teacher committee.safetensors"],
     )  # fmt: skip
     recipe = train.add_argument_group("how to train")
     recipe.add_argument(
@@ -96,6 +96,10 @@ def _parser() -> Parser:
     for setting in dataclasses.fields(Config):
         if setting.metadata.get("help"):
             add_setting(recipe, setting)
+    recipe.add_argument(
+        "--teacher", type=path, metavar="FILE",
+        help="parameters of the network to learn from, for the recipe distilled",
+    )  # fmt: skip
     # What earlier versions called it, or offered
     recipe.add_argument(
         "--smoothing", dest="label_smoothing", type=float, help=argparse.SUPPRESS
@@ -195,7 +199,9 @@ def _parser() -> Parser:
 
 def _train(options: argparse.Namespace) -> int:
     # A wrong option is reported before anything is loaded.
-    batch_size = _configure(options, "mnist").batch_size
+    config = _configure(options, "mnist")
+    _check_teacher(options, config)
+    batch_size = config.batch_size
     Recorder.check(options.out, options.metrics)
     devices = options.devices
     if devices is not None and devices > batch_size:
@@ -208,14 +214,34 @@ def _train(options: argparse.Namespace) -> int:
     mesh = processes.choose_mesh(
         devices, options.coordinator, options.processes, options.process_id
     )
+    teacher = None if options.teacher is None else load_params(options.teacher)
     dataset = data.load(options.dataset)
     config = _configure(options, dataset.name)
-    with _recorder(options, config, dataset.name) as recorder:
-        return _run(dataset, config, recorder, mesh)
+    with _recorder(options, config, dataset.name, teacher) as recorder:
+        return _run(dataset, config, recorder, mesh, teacher)
+
+
+def _check_teacher(options: argparse.Namespace, config: Config) -> None:
+    """A teacher and a temperature go together."""
+    if config.temperature and options.teacher is None:
+        raise ConfigError(
+            "teacher: a network that learns at a temperature learns from another one. Train that "
+            "first, with --recipe committee --out committee.safetensors, and then give "
+            "--teacher committee.safetensors"
+        )
+    if options.teacher is not None and not config.temperature:
+        raise ConfigError(
+            "teacher: at temperature 0 a network learns from the labels. Choose "
+            "--recipe distilled, or give a --temperature above 0"
+        )
 
 
 def _run(
-    dataset: data.Dataset, config: Config, recorder: Recorder | None, mesh: Mesh | None
+    dataset: data.Dataset,
+    config: Config,
+    recorder: Recorder | None,
+    mesh: Mesh | None,
+    teacher: Params | None,
 ) -> int:
     """Train from the newest checkpoint, or from the start, to the end or to Ctrl-C."""
     state: State | None = None
@@ -239,7 +265,7 @@ def _run(
                 leave=False,
             ) as bar,
         ):
-            for result in epochs(dataset, config, state, start_epoch, mesh):
+            for result in epochs(dataset, config, state, start_epoch, mesh, teacher):
                 if recorder is not None:
                     recorder.record(result)
                     bar.write(_epoch_line(result), file=sys.stdout)
@@ -251,10 +277,10 @@ def _run(
     final = state if result is None else result.state
     assert final is not None  # a run has at least one epoch, now or in a checkpoint
     if recorder is None:
-        checksum = fingerprint(final.params)
+        checksum = fingerprint(final.network)
         print(f"Done. SHA-256 of these parameters as a file: {checksum}")
     else:
-        _report_end(recorder, final.params, dataset)
+        _report_end(recorder, final.network, dataset)
     return 0
 
 
@@ -267,7 +293,7 @@ def _configure(options: argparse.Namespace, dataset: str) -> Config:
 
 @contextlib.contextmanager
 def _recorder(
-    options: argparse.Namespace, config: Config, dataset: str
+    options: argparse.Namespace, config: Config, dataset: str, teacher: Params | None
 ) -> Iterator[Recorder | None]:
     """The run's files, which only the first of several processes reads and writes."""
     folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
@@ -277,7 +303,12 @@ def _recorder(
         yield Recorder(options.out, options.metrics)
     else:
         with lock(folder):
-            checkpoints = Checkpoints(folder, config, dataset)
+            checkpoints = Checkpoints(
+                folder,
+                config,
+                dataset,
+                None if teacher is None else fingerprint(teacher),
+            )
             found = bool(checkpoints.epochs())
             if found and not options.resume:
                 raise ConfigError(

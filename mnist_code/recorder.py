@@ -75,7 +75,7 @@ class Recorder:
         self._save(result.state, result.epoch)
 
     def _save(self, state: State, epoch: int) -> None:
-        save_params(self.params, state.params)
+        save_params(self.params, state.network)
         self.saved_epoch = epoch  # only now: Ctrl-C may interrupt the saving
         if self.metrics is not None:
             lines = "".join(json.dumps(line) + "\n" for line in self.history)

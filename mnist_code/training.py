@@ -35,8 +35,8 @@ class EpochResult(NamedTuple):
 
     @property
     def params(self) -> Params:
-        """The parameters after the epoch."""
-        return self.state.params
+        """The parameters after the epoch; of a committee, those of the network that joins it."""
+        return self.state.network
 
     def metrics(self) -> dict[str, float | None]:
         """Everything but the state: one line of a metrics file."""
@@ -51,6 +51,7 @@ def epochs(
     state: State | None = None,
     start_epoch: int = 0,
     mesh: Mesh | None = None,
+    teacher: Params | None = None,
 ) -> Iterator[EpochResult]:
     """Train, and yield a result after each epoch. Stop iterating to stop training.
 
@@ -66,9 +67,11 @@ def epochs(
         start_epoch: the first epoch to run.
         mesh: the devices to divide each batch among; by default, the first device does all the
             work.
+        teacher: the network to learn from, of any size, if `config` has a temperature.
 
     Raises:
-        ConfigError: the batch is larger than the training set.
+        ConfigError: the batch is larger than the training set; or there's a temperature without a
+            teacher, or a teacher without a temperature.
         DivergedError: the loss or a parameter is no longer finite. The results so far are good.
 
     Example:
@@ -86,6 +89,11 @@ def epochs(
             f"batch_size must be at most the {sizes[0]:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
+    if (teacher is not None) != (config.temperature > 0):
+        raise ConfigError(
+            f"temperature must be {'above 0 with' if teacher else '0 without'} a teacher, "
+            f"not {config.temperature:g}"
+        )
     # Settings that the compiled epoch does not use must not make JAX compile it again.
     if config.is_classic:
         compiled_for = Config(
@@ -94,12 +102,13 @@ def epochs(
     else:
         compiled_for = dataclasses.replace(config, seed=0, dataset="auto")
     ahead = mesh is None and not config.is_classic
-    compiling = compile_ahead(compiled_for, *sizes) if ahead else []
+    compiling = compile_ahead(compiled_for, *sizes, teacher) if ahead else []
     train_images, train_labels, test_images, test_labels = replicate(
         on_device(dataset), mesh
     )
     init_key, epoch_key = replicate(_keys(config.seed), mesh)
     state = replicate(start(init_key, compiled_for) if state is None else state, mesh)
+    teacher = replicate(teacher, mesh)
     for epoch in range(start_epoch, config.epochs):
         began = time.perf_counter()
         concurrent.futures.wait(compiling)
@@ -108,8 +117,9 @@ def epochs(
         )
         key = jax.random.fold_in(epoch_key, epoch)
         new_state, train_loss = recipe_epoch(
-            state, train_images, train_labels, key, rate, config=compiled_for, mesh=mesh
-        )
+            state, train_images, train_labels, key, rate,
+            config=compiled_for, mesh=mesh, teacher=teacher,
+        )  # fmt: skip
         jax.block_until_ready(new_state)
         trained = time.perf_counter()
         if not (_is_finite(new_state) and math.isfinite(train_loss)):
@@ -120,11 +130,12 @@ def epochs(
         state = new_state
         each = config.evaluate == "epoch"
         last = epoch == config.epochs - 1
+        network = state.network if each or last else state.params
         train_accuracy = test_accuracy = None
         if each:
-            train_accuracy = accuracy(state.params, train_images, train_labels, mesh)
+            train_accuracy = accuracy(network, train_images, train_labels, mesh)
         if each or last:
-            test_accuracy = accuracy(state.params, test_images, test_labels, mesh)
+            test_accuracy = accuracy(network, test_images, test_labels, mesh)
         yield EpochResult(
             epoch,
             float(train_loss),

@@ -105,6 +105,34 @@ def test_train_saves_what_fit_would(capsys, dataset, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics", "out"]
 
 
+def test_a_committee_teaches_one_network(capsys, tmp_path):
+    """A file of a committee that no command reads; a teacher left out, swapped, or ignored."""
+    short = ["train", "--epochs", "1", "--batch-size", "144", "--distortion", "0"]
+    committee = [*short, "--recipe", "committee", "--members", "2", "--out", "two"]
+    assert main(committee) == 0
+    assert [weights.shape for weights, _ in load_params("two")] == [
+        (1024, 784), (10, 1024)
+    ]  # fmt: skip
+    assert main(["evaluate", "--params", "two"]) == 0
+
+    capsys.readouterr()
+    distilled = [*short, "--recipe", "distilled", "--checkpoints", "run"]
+    with pytest.raises(SystemExit, match="2"):
+        main(distilled)
+    assert "--teacher: a network that learns at a temp" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([*short, "--teacher", "two"])
+    assert "--recipe distilled" in capsys.readouterr().err
+    assert main([*distilled, "--teacher", "two"]) == 0
+    assert load_params("params.safetensors")[0][0].shape == (512, 784)
+
+    assert main([*committee, "--seed", "1", "--out", "others"]) == 0
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="2"):
+        main([*distilled, "--resume", "--teacher", "others"])
+    assert "--teacher is " in capsys.readouterr().err
+
+
 def test_options_are_those_of_the_configuration():
     """A default that stands in two places."""
     options = vars(cli._parser().parse_args(["train"]))
@@ -116,6 +144,7 @@ def test_options_are_those_of_the_configuration():
     assert asked == {
         "dataset", "epochs", "batch_size", "learning_rate", "seed", "optimizer",
         "schedule", "initialization", "label_smoothing", "distortion", "evaluate",
+        "members", "temperature",
     }  # fmt: skip
     assert {options[name] for name in asked} == {None}  # left to the recipe
     given = [
