@@ -164,7 +164,7 @@ def _parser() -> Parser:
     )  # fmt: skip
 
     serve = parser.add_command(
-        "serve", _serve, "answer over HTTP: GET /ping, POST /invocations", "[options]",
+        "serve", _serve, "answer over HTTP: GET /ping, POST /invocations, GET /metrics", "[options]",
         ["", "--host 0.0.0.0 --port 8000"],
     )  # fmt: skip
     serve.add_argument(
@@ -178,6 +178,10 @@ def _parser() -> Parser:
     serve.add_argument(
         "--read-seconds", type=float, default=10.0, metavar="SECONDS",
         help="how long a client may take to send its request (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--wait-milliseconds", type=float, default=2.0, metavar="MS",
+        help="how long a request waits for others to be classified with (default: %(default)s)",
     )  # fmt: skip
 
     for command in (evaluate, predict, export, serve):
@@ -422,5 +426,11 @@ def _export(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from mnist_code.serve import serve
 
-    serve(_load(options.params), options.host, options.port, options.read_seconds)
+    serve(
+        _load(options.params),
+        options.host,
+        options.port,
+        options.read_seconds,
+        options.wait_milliseconds / 1000,
+    )
     return 0
