@@ -164,7 +164,8 @@ def _parser() -> Parser:
     )  # fmt: skip
 
     serve = parser.add_command(
-        "serve", _serve, "answer over HTTP: GET /ping, POST /invocations, GET /metrics", "[options]",
+        "serve", _serve, "answer over HTTP: GET /ping and /metrics, POST /invocations",
+        "[options]",
         ["", "--host 0.0.0.0 --port 8000"],
     )  # fmt: skip
     serve.add_argument(

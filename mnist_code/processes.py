@@ -41,9 +41,8 @@ def choose_mesh(
 
     Args:
         devices: how many devices this process uses, into which a CPU is divided; by default one,
-            or, with a coordinator, all that JAX gives this process. Under Slurm and Open MPI that is
-            one GPU per process, so start one task per GPU, or list the GPUs in
-            JAX_LOCAL_DEVICE_IDS.
+            or, with a coordinator, all that JAX gives this process. Under Slurm and Open MPI that
+            is one GPU, so start one task per GPU, or list the GPUs in JAX_LOCAL_DEVICE_IDS.
         coordinator: where several processes meet, as for `connect`.
         processes: as for `connect`.
         process_id: as for `connect`.

@@ -339,8 +339,6 @@ def test_requests_are_logged_and_pings_are_not(server):
 
 def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
     """Traffic sent to a server that still compiles, and waits in a queue."""
-    from starlette.testclient import TestClient
-
     go_on = threading.Event()
 
     def slow(params):
@@ -349,19 +347,40 @@ def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
 
     monkeypatch.setattr(module, "classifier", slow)
     told = []
-    app = module.create_app(trained, ready=lambda: told.append("ready"))
-    with TestClient(app) as client:
-        assert client.get("/ping").status_code == 503
-        refused = client.post("/invocations", content=b"{}")
-        assert refused.status_code == 503
-        assert "still starting" in refused.json()["error"]
-        assert told == []
-        go_on.set()
-        limit = time.monotonic() + 20
-        while client.get("/ping").status_code != 200 and time.monotonic() < limit:
-            time.sleep(0.01)
-        assert client.get("/ping").status_code == 200
-        assert told == ["ready"]
+
+    async def visit():
+        app = module.create_app(trained, ready=lambda: told.append("ready"))
+        async with app.router.lifespan_context(app):
+            before = [
+                await status_of(app, "GET", "/ping"),
+                await status_of(app, "POST", "/invocations"),
+                await status_of(app, "GET", "/metrics"),
+                list(told),
+            ]
+            go_on.set()
+            await app.state.preparing
+            return before, await status_of(app, "GET", "/ping")
+
+    assert asyncio.run(visit()) == ([503, 503, 200, []], 200)
+    assert told == ["ready"]
+
+
+async def status_of(app, method, path):
+    """The status with which an application answers an empty request, without a server."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": method, "path": path, "headers": [],
+        "query_string": b"", "root_path": "", "app": app, "state": {},
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return sent[0]["status"]
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT])
