@@ -156,7 +156,7 @@ def _parser() -> Parser:
     export.add_argument(
         "--format", required=True, choices=EXPORT_FILES,
         help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
-        "litert: for phones and small devices",
+        "litert: for phones and small devices; litert8: with weights of 8 bits",
     )  # fmt: skip
     export.add_argument(
         "--out", type=path, metavar="PATH",

@@ -1,13 +1,14 @@
 """The trained network in formats that run without this package, on batches of any size.
 
 Each format holds the same function, from images, float32 (batch, 784) from 0 to 1, to
-probabilities, float32 (batch, 10). StableHLO is JAX's own format; the other two are TensorFlow's,
+probabilities, float32 (batch, 10). StableHLO is what JAX itself writes; the others are TensorFlow's,
 for servers and for phones.
 """
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from mnist_code.model import Params, probabilities
 from mnist_code.quiet import import_tensorflow, suppress_output
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+CALLING_CONVENTION = 9  # of SavedModels: TensorFlow before 2.20 refuses JAX's default, 10
 IMAGES = "batch, " + str(LAYER_SIZES[0])  # a shape whose first dimension is a variable
 
 
@@ -32,8 +34,8 @@ def export(
 
     Args:
         params: of the trained network.
-        format: "stablehlo" and "litert" produce one file; "savedmodel" produces a folder, which
-            must not exist yet.
+        format: "savedmodel" produces a folder, which must not exist yet; each of the others
+            produces a file.
         path: where it goes; by default, a name that shows the format.
 
     Returns:
@@ -58,7 +60,11 @@ def export(
         with atomic_folder(path) as folder:
             _save_with_tensorflow(params, folder, path)
     else:
-        to_bytes = {"stablehlo": to_stablehlo, "litert": to_litert}[format]
+        to_bytes = {
+            "stablehlo": to_stablehlo,
+            "litert": to_litert,
+            "litert8": partial(to_litert, eight_bits=True),
+        }[format]
         with atomic_write(path) as file:
             file.write(to_bytes(params))
     return path
@@ -67,7 +73,8 @@ def export(
 def to_stablehlo(params: Params) -> bytes:
     """The network as serialized StableHLO, for CPUs, GPUs and TPUs; the parameters are inside.
 
-    `jax.export.deserialize` reads it. JAX promises to read such files for at least six months.
+    `jax.export.deserialize` reads it. JAX promises that for six months; for longer, keep the
+    parameters. Other tools read the StableHLO itself, `Exported.mlir_module_serialized`.
     """
     shape = jax.export.symbolic_shape(IMAGES)
     function = jax.jit(lambda images: probabilities(params, images))
@@ -77,8 +84,12 @@ def to_stablehlo(params: Params) -> bytes:
     return bytes(exported.serialize())
 
 
-def to_litert(params: Params) -> bytes:
+def to_litert(params: Params, eight_bits: bool = False) -> bytes:
     """The network as a flatbuffer for LiteRT, formerly TensorFlow Lite.
+
+    Args:
+        params: of the trained network.
+        eight_bits: store each weight as an integer of 8 bits, a quarter of the size.
 
     Raises:
         MissingDependencyError: TensorFlow, which does the conversion, is not installed.
@@ -87,12 +98,17 @@ def to_litert(params: Params) -> bytes:
     with suppress_output(2):
         function = module.serve.get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+        if eight_bits:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return converter.convert()
 
 
 def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
     """Fill `folder`, which error messages call `path`."""
     module, tf = _tensorflow_module(params, PLATFORMS)
+    version = "jax_export_calling_convention_version"
+    default = getattr(jax.config, version)
+    jax.config.update(version, CALLING_CONVENTION)  # read while the function is traced
     try:
         with suppress_output(2):
             tf.saved_model.save(
@@ -101,6 +117,8 @@ def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
     except tf.errors.OpError as error:
         reason = error.message.split("; ")[-1].lower()
         raise FileError(f"Cannot write {path}: {reason}. Free some space.") from error
+    finally:
+        jax.config.update(version, default)
 
 
 def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any, Any]:
