@@ -8,6 +8,7 @@ for servers and for phones.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import jax
 import jax.export
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from mnist_code.config import EXPORT_FILES, LAYER_SIZES
 from mnist_code.errors import FileError, MissingDependencyError
@@ -23,7 +25,9 @@ from mnist_code.model import Params, probabilities
 from mnist_code.quiet import import_tensorflow, suppress_output
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
-CALLING_CONVENTION = 9  # of SavedModels: TensorFlow before 2.20 refuses JAX's default, 10
+CALLING_CONVENTION = (
+    9  # of SavedModels: TensorFlow before 2.20 refuses JAX's default, 10
+)
 IMAGES = "batch, " + str(LAYER_SIZES[0])  # a shape whose first dimension is a variable
 
 
@@ -94,13 +98,25 @@ def to_litert(params: Params, eight_bits: bool = False) -> bytes:
     Raises:
         MissingDependencyError: TensorFlow, which does the conversion, is not installed.
     """
-    module, tf = _tensorflow_module(params, platforms=("cpu",))
+    module, tf = _tensorflow_module(params, ("cpu",), _images_first)
     with suppress_output(2):
         function = module.serve.get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
         if eight_bits:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return converter.convert()
+
+
+def _images_first(params: Params, images: Float[Array, "batch 784"]) -> Array:
+    """`probabilities` with products that LiteRT has an operation for: images times weights.
+
+    Weights times images becomes a general product of matrices, whose weights LiteRT doesn't store in
+    8 bits.
+    """
+    *hidden, (weights, biases) = params
+    for hidden_weights, hidden_biases in hidden:
+        images = jax.nn.swish(images @ hidden_weights.T + hidden_biases)
+    return jax.nn.softmax(images @ weights.T + biases)
 
 
 def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
@@ -121,7 +137,11 @@ def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
         jax.config.update(version, default)
 
 
-def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any, Any]:
+def _tensorflow_module(
+    params: Params,
+    platforms: tuple[str, ...],
+    function: Callable[..., Array] = probabilities,
+) -> tuple[Any, Any]:
     """The network as a TensorFlow module, its parameters as variables; and TensorFlow."""
     try:
         tf = import_tensorflow()
@@ -133,7 +153,7 @@ def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any,
     from jax.experimental import jax2tf
 
     converted = jax2tf.convert(
-        probabilities,
+        function,
         polymorphic_shapes=[None, f"({IMAGES})"],
         with_gradient=False,
         native_serialization_platforms=platforms,

@@ -545,29 +545,66 @@ def test_what_the_container_copies_exists():
         assert (ROOT / name).exists(), name
 
 
+STAGES = {  # the name of each stage: what it starts from, and what it does
+    name: (start, text)
+    for start, name, text in re.findall(
+        r"^FROM (\S+) AS (\S+)$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
+}
+
+
+def stages(name):
+    """The text of a stage and of all that it starts from."""
+    start, text = STAGES[name]
+    return (stages(start) if start in STAGES else "") + text
+
+
+def installed_by(name):
+    """The packages that a stage installs, with all that they require."""
+    lines = re.findall(r"pip install .*-c constraints.txt \\\n(.*)", stages(name))
+    queue = " ".join(lines).replace('"$JAX"', "jax").replace("\\", "").split()
+    installed = set()
+    while queue:
+        package = queue.pop().lower().replace("_", "-")
+        with contextlib.suppress(metadata.PackageNotFoundError):  # for another system
+            required = [] if package in installed else metadata.requires(package) or []
+            queue += [re.match(r"[\w.-]+", r)[0] for r in required if "extra" not in r]
+            installed.add(package)
+    return installed
+
+
 def test_the_container_runs_the_command():
     """SageMaker runs the image with the one argument `serve`, and wants signals passed on."""
-    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)
-    (command,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    text = stages("sagemaker")
+    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", text, re.MULTILINE)
+    (command,) = re.findall(r"^CMD (.+)$", text, re.MULTILINE)
     assert json.loads(entry) == ["python", "-m", "mnist_code"]
     assert json.loads(command) == ["serve"]
-    assert re.search(r"^EXPOSE 8080$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r"^WORKDIR /opt/ml/model$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r"MNIST_CODE_HOST=0\.0\.0\.0", DOCKERFILE)
+    assert re.search(r"^EXPOSE 8080$", text, re.MULTILINE)
+    assert re.search(r"^WORKDIR /opt/ml/model$", text, re.MULTILINE)
+    assert re.search(r"MNIST_CODE_HOST=0\.0\.0\.0", text)
     label = r"^LABEL com\.amazonaws\.sagemaker\.capabilities\.accept-bind-to-port=true$"
-    assert re.search(label, DOCKERFILE, re.MULTILINE)
+    assert re.search(label, text, re.MULTILINE)
+
+
+def test_only_sagemaker_gets_root():
+    """A server that strangers reach, with all rights; SageMaker refuses any other user."""
+    assert list(STAGES)[-1] == "serve"  # what is built unless another is named
+    assert re.search(r"^USER \d+:\d+$", stages("serve"), re.MULTILINE)
+    assert not re.search(r"^USER", stages("sagemaker"), re.MULTILINE)
+
+
+def test_the_image_for_training_has_what_training_needs():
+    """A job on a cluster that stops because Orbax or Optax is missing."""
+    needed = {"orbax-checkpoint", "optax", "tensorflow-datasets", "scikit-learn", "jax"}
+    assert needed <= installed_by("train")
+    assert "starlette" not in installed_by("train")
 
 
 def test_the_container_installs_all_that_serving_imports(python, trained, tmp_path):
     """An image that lacks a package, seen only when it starts."""
-    (names,) = re.findall(r"pip install .*-c constraints.txt \\?\n?(.*)", DOCKERFILE)
-    installed, queue = set(), names.split()
-    while queue:  # with all that they require
-        name = queue.pop().lower().replace("_", "-")
-        with contextlib.suppress(metadata.PackageNotFoundError):  # for another system
-            required = [] if name in installed else metadata.requires(name) or []
-            queue += [re.match(r"[\w.-]+", r)[0] for r in required if "extra" not in r]
-            installed.add(name)
+    installed = installed_by("serve")
+    assert "tensorflow" not in installed
     save_params(tmp_path / "params", trained)
     absent = [
         module
