@@ -1,8 +1,8 @@
 """The trained network in formats that run without this package, on batches of any size.
 
 Each format holds the same function, from images, float32 (batch, 784) from 0 to 1, to
-probabilities, float32 (batch, 10). StableHLO is what JAX itself writes; the others are TensorFlow's,
-for servers and for phones.
+probabilities, float32 (batch, 10). StableHLO is what JAX itself writes; the others are for
+TensorFlow, its servers, and phones.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ def export(
         with atomic_folder(path) as folder:
             _save_with_tensorflow(params, folder, path)
     else:
-        to_bytes = {
+        to_bytes: dict[str, Callable[[Params], bytes]] = {
             "stablehlo": to_stablehlo,
             "litert": to_litert,
             "litert8": partial(to_litert, eight_bits=True),
-        }[format]
+        }
         with atomic_write(path) as file:
-            file.write(to_bytes(params))
+            file.write(to_bytes[format](params))
     return path
 
 
@@ -110,8 +110,8 @@ def to_litert(params: Params, eight_bits: bool = False) -> bytes:
 def _images_first(params: Params, images: Float[Array, "batch 784"]) -> Array:
     """`probabilities` with products that LiteRT has an operation for: images times weights.
 
-    Weights times images becomes a general product of matrices, whose weights LiteRT doesn't store in
-    8 bits.
+    Weights times images becomes a general product of matrices, whose weights LiteRT doesn't store
+    in 8 bits.
     """
     *hidden, (weights, biases) = params
     for hidden_weights, hidden_biases in hidden:
