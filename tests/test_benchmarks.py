@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import statistics
 
 import jax.numpy as jnp
 import pytest
 from helpers import ROOT
 
-from benchmarks import ceiling, record, tables
+from benchmarks import ceiling, record, serving, tables
 from benchmarks.__main__ import main
 from benchmarks.parts import PARTS, SEEDS
 from mnist_code.exercises import check_operations
@@ -161,3 +162,12 @@ def test_a_probe_looks_at_itself(python, monkeypatch):
     assert 100 < start["peak_mb"] < 4_000
     assert growth["test_accuracy"] > 0.5
     assert 100 < growth["peak_mb"] < 4_000
+
+
+@pytest.mark.slow
+def test_the_server_is_measured(monkeypatch, capsys):
+    """A benchmark that no longer speaks the server's language."""
+    monkeypatch.setattr(serving, "CLIENTS", (2,))
+    serving.measure(["--wait-milliseconds=1"], seconds=0.3)
+    out = capsys.readouterr().out
+    assert re.match(r"--wait-milliseconds=1 +2 clients: +\d+ requests/s, median", out)
