@@ -1,7 +1,7 @@
 """How much traffic the server takes, and how long its clients wait: `python -m benchmarks.serving`.
 
 Clients in a process of their own keep their connections open and send one image after the other, as
-784 numbers in JSON. Each setting of the server is measured with 1, 16, 64 and 255 of them.
+784 numbers in JSON. Each setting of the server is measured with 1, 16, 64 and 256 of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 from mnist_code.model import init_network_params
 from mnist_code.storage import save_params
 
-CLIENTS = (
+CLIENTS = (1, 16, 64, 256)
     1,
     16,
     64,
