@@ -45,7 +45,7 @@ serve: book
 
 # Unit tests on two workers; then what measures time, and the notebooks, one after the other.
 test: setup tests/node_modules
-	$(BIN)/python -m pytest -n 2 -m "not serial"
+	$(BIN)/python -m pytest -n 2 -m "not serial" --durations=25
 	$(BIN)/python -m pytest -m serial
 	@echo
 	@echo "All tests passed. Train the classifier: .venv/bin/python -m mnist_code train"

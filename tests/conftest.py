@@ -24,6 +24,7 @@ ARCHIVES = os.environ.get("MNIST_CODE_ARCHIVES")
 import jax  # noqa: E402
 import matplotlib as mpl  # noqa: E402
 import pytest  # noqa: E402
+from pages import browser, server, visit  # noqa: E402, F401 (fixtures)
 
 mpl.use("agg")  # no window, on any machine
 jax.config.update("jax_numpy_dtype_promotion", "strict")

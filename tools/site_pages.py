@@ -1,9 +1,10 @@
 """A Sphinx extension for pages that are light and quiet.
 
-It folds long outputs of cells, mends roles and names that a screen reader trips over, and gives each
-page the scripts that belong on it. sphinx-thebe adds its settings to each page twice, which is an
-error in every browser's console, and names a host to load more from; no page of this book runs its
-code. Jupyter Book adds each script of `_static` to every page; `SCRIPTS` says which page needs which.
+It folds long outputs of cells, mends roles and names that a screen reader trips over, and gives
+each page the scripts that belong on it. sphinx-thebe adds its settings to each page twice, which is
+an error in every browser's console, and names a host to load more from; no page of this book runs
+its code. Jupyter Book adds each script of `_static` to every page; `SCRIPTS` says which page needs
+which.
 """
 
 from __future__ import annotations

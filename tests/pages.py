@@ -1,0 +1,99 @@
+"""What the tests of the built pages share: a browser, a server, and a visit to a page."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
+MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")  # its event loop must not be there when notebooks run
+def browser():
+    """Chromium or Chrome, as it is installed."""
+    from playwright.sync_api import sync_playwright  # conftest.py says what is missing
+
+    found = next(filter(None, map(shutil.which, [*NAMES, MAC])), None)
+    if found is None:
+        pytest.skip("install Chromium or Chrome to run the tests of the pages")
+    options = ["--disable-gpu", "--disable-background-networking"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--no-sandbox")  # Chromium asks root for this
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(html):
+    """The built book on a server, as its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(html))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Visit:
+    """A page in the browser, and all that it asked for and complained about."""
+
+    def __init__(self, context, address, scripts=True):
+        self.page = context.new_page()
+        self.requests, self.complaints = [], []
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("requestfailed", lambda r: self.complaints.append(f"no {r.url}"))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "response", lambda r: r.status < 400 or self.complaints.append(r.url)
+        )
+        self.page.on("console", self._console)
+        self.page.goto(address)
+        self.page.wait_for_load_state("networkidle")
+        if scripts:
+            self.page.evaluate("window.MathJax ? MathJax.startup.promise : null")
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def outside(self, address):
+        """Requests to anywhere but where the page itself lies."""
+        here = (
+            "file://"
+            if address.startswith("file")
+            else address[: address.index("/", 8)]
+        )
+        return [r for r in self.requests if not r.startswith((here, "data:", "blob:"))]
+
+
+@pytest.fixture
+def visit(browser):
+    """Open pages: `visit(address, viewport=..., color_scheme=...)`; all are closed at the end."""
+    contexts = []
+
+    def open_page(address, **options):
+        contexts.append(browser.new_context(**{"viewport": DESKTOP, **options}))
+        return Visit(contexts[-1], address, options.get("java_script_enabled", True))
+
+    yield open_page
+    for context in contexts:
+        context.close()
