@@ -9,20 +9,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
+from benchmarks import machine
+from mnist_code import book
 from mnist_code.model import init_network_params
 from mnist_code.storage import save_params
 
+DEFAULT = Path(book.__file__).parent / "serving.json"  # chapter 15 reads it
 CLIENTS = (1, 16, 64, 256)
     1,
     16,
@@ -66,8 +69,9 @@ def crowd(address: tuple[str, int], count: int, seconds: float) -> list[float]:
     return asyncio.run(all_of_them())
 
 
-def measure(options: list[str], seconds: float) -> None:
-    """Start a server, and print a line for each number of clients."""
+def measure(options: list[str], seconds: float) -> list[dict[str, Any]]:
+    """Start a server, and print and return a line for each number of clients."""
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         save_params(
             Path(folder, "params.safetensors"), init_network_params(jax.random.key(0))
@@ -85,15 +89,19 @@ def measure(options: list[str], seconds: float) -> None:
             for count in CLIENTS:
                 times = np.array(crowd(address, count, seconds))
                 half, most = 1000 * np.percentile(times, [50, 99])
-                print(
-                    f"{' '.join(options) or 'default':24} {count:4} "
-                    f"clients: {len(times) / seconds:7,.0f} requests/s, "
-                    f"median {half:6.1f} ms, 99 % within {most:6.1f} ms",
-                    flush=True,
-                )
+                row = {
+                    "options": " ".join(options),
+                    "clients": count,
+                    "requests_per_second": round(len(times) / seconds, 1),
+                    "median_ms": round(float(half), 2),
+                    "slow_ms": round(float(most), 2),  # 99 % are quicker
+                }
+                rows.append(row)
+                print(" ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         finally:
             server.terminate()
             server.communicate()
+    return rows
 
 
 def main() -> None:
@@ -105,6 +113,7 @@ def main() -> None:
     parser.add_argument(
         "--options", nargs="*", help="of `serve`, one word for each server"
     )
+    parser.add_argument("--out", type=Path, default=DEFAULT, help="default: %(default)s")
     options = parser.parse_args()
     settings = options.options
     if settings is None:
@@ -113,9 +122,9 @@ def main() -> None:
             "--wait-milliseconds=2",
             "--wait-milliseconds=5",
         ]
-    print(f"{os.cpu_count()} cores, shared by the server and its clients")
-    for setting in settings:
-        measure(setting.split(), options.seconds)
+    rows = [row for setting in settings for row in measure(setting.split(), options.seconds)]
+    record = {"machine": machine.describe(), "rows": rows}
+    options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
