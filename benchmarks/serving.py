@@ -27,12 +27,6 @@ from mnist_code.storage import save_params
 
 DEFAULT = Path(book.__file__).parent / "serving.json"  # chapter 15 reads it
 CLIENTS = (1, 16, 64, 256)
-    1,
-    16,
-    64,
-    255,
-)  # the server takes 256 connections, and one asks for its counters
-CLIENTS_SHOWN = {255: 256}
 
 
 async def client(address: tuple[str, int], request: bytes, end: float) -> list[float]:
@@ -97,7 +91,9 @@ def measure(options: list[str], seconds: float) -> list[dict[str, Any]]:
                     "slow_ms": round(float(most), 2),  # 99 % are quicker
                 }
                 rows.append(row)
-                print(" ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+                print(
+                    " ".join(f"{key} {value}" for key, value in row.items()), flush=True
+                )
         finally:
             server.terminate()
             server.communicate()
@@ -113,7 +109,9 @@ def main() -> None:
     parser.add_argument(
         "--options", nargs="*", help="of `serve`, one word for each server"
     )
-    parser.add_argument("--out", type=Path, default=DEFAULT, help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, default=DEFAULT, help="default: %(default)s"
+    )
     options = parser.parse_args()
     settings = options.options
     if settings is None:
@@ -122,7 +120,9 @@ def main() -> None:
             "--wait-milliseconds=2",
             "--wait-milliseconds=5",
         ]
-    rows = [row for setting in settings for row in measure(setting.split(), options.seconds)]
+    rows = [
+        row for setting in settings for row in measure(setting.split(), options.seconds)
+    ]
     record = {"machine": machine.describe(), "rows": rows}
     options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
