@@ -21,11 +21,9 @@ import jax
 import numpy as np
 
 from benchmarks import machine
-from mnist_code import book
 from mnist_code.model import init_network_params
 from mnist_code.storage import save_params
 
-DEFAULT = Path(book.__file__).parent / "serving.json"  # chapter 15 reads it
 CLIENTS = (1, 16, 64, 256)
 
 
@@ -109,9 +107,7 @@ def main() -> None:
     parser.add_argument(
         "--options", nargs="*", help="of `serve`, one word for each server"
     )
-    parser.add_argument(
-        "--out", type=Path, default=DEFAULT, help="default: %(default)s"
-    )
+    parser.add_argument("--out", type=Path, help="a file for the figures, as JSON")
     options = parser.parse_args()
     settings = options.options
     if settings is None:
@@ -123,6 +119,8 @@ def main() -> None:
     rows = [
         row for setting in settings for row in measure(setting.split(), options.seconds)
     ]
+    if options.out is None:
+        return
     record = {"machine": machine.describe(), "rows": rows}
     options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
