@@ -127,11 +127,11 @@ def html(tmp_path_factory):
     return shared / "book" / "_build" / "html"
 
 
-def build_book(out):
-    """Build the book into a folder, as `make book` does."""
+def build_book(out, *more):
+    """Build the book into a folder, as `make book` does; `more` are options."""
     jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
     root = Path(__file__).parent.parent
-    options = ["--path-output", out, "-W", "-n", "--keep-going"]
+    options = ["--path-output", out, "-W", "-n", "--keep-going", *more]
     command = [jupyter_book, "build", root, *options]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr

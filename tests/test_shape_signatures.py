@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import importlib
-import importlib.util
 import re
 import subprocess
 import sys
@@ -16,25 +15,18 @@ import jax
 import pytest
 from jaxtyping import Array, Float
 
+from mnist_code.book import shape_signatures as extension
+
 ROOT = Path(__file__).parent.parent
-EXTENSION = ROOT / "tools" / "shape_signatures.py"
 REFERENCE = (ROOT / "appendices" / "reference.md").read_text(encoding="utf-8")
 MODULES = re.findall(r"automodule:: mnist_code\.([\w.]+)", REFERENCE)
 CONFIGURATION = f"""
 import sys
-sys.path[:0] = [{str(ROOT)!r}, {str(EXTENSION.parent)!r}]
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon", "shape_signatures"]
+sys.path[:0] = [{str(ROOT)!r}]
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions.append("mnist_code.book.shape_signatures")
 autodoc_typehints, default_role, napoleon_use_rtype = "none", "literal", False
 """
-
-
-@pytest.fixture(scope="module")
-def extension():
-    """The extension, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("shape_signatures", EXTENSION)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +61,7 @@ class Pair(NamedTuple):
     [plain, jax.jit(plain), partial(jax.jit, static_argnames="scale")(plain)],
     ids=["plain", "jit", "jit with a static argument"],
 )
-def test_types_are_as_written(extension, function):
+def test_types_are_as_written(function):
     """A type that was evaluated, one between quotes, a compiled function without arguments."""
     assert extension.shape_signature(function) == (
         "(image: Float[Array, 'n 784'], scale: float = 0.5)",
@@ -77,7 +69,7 @@ def test_types_are_as_written(extension, function):
     )
 
 
-def test_named_tuple_has_types_and_comments(extension):
+def test_named_tuple_has_types_and_comments():
     """A forward reference, or a comment that was not found."""
     assert extension.shape_signature(Pair) == (
         "(count: int, image: Float[Array, 'n 784'], rest: str)",
@@ -89,7 +81,7 @@ def test_named_tuple_has_types_and_comments(extension):
     }
 
 
-def test_settings_have_their_help_text(extension):
+def test_settings_have_their_help_text():
     """A field whose description stands in its metadata only."""
     from mnist_code.config import Config
 

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from helpers import CHAPTERS
-from site_pages import LONGEST, fold_long_outputs  # conftest.py puts tools/ on the path
+
+from mnist_code.book.site_pages import LONGEST, fold_long_outputs
 
 LOADING = {
     "script": "src",

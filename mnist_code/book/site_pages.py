@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from myst_nb.sphinx_ import HideCodeCellNode  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 LONGEST = 24  # lines of an output that still stands open
 MENDED = {
@@ -39,6 +41,8 @@ def choose_scripts(
 ) -> None:
     """Give a page every script and style once, its own after the others, and no other page's."""
     own = SCRIPTS.get(page, [])
+    if app.builder.name == "singlehtml":  # one page is all of them
+        own = list(dict.fromkeys(name for names in SCRIPTS.values() for name in names))
     for place, name in enumerate(own):
         app.add_js_file(name, priority=900 + place, defer="defer")
     for kind in ("script_files", "css_files"):
@@ -61,6 +65,18 @@ def mend_roles(
             context["body"] = context["body"].replace(wrong, right)
 
 
+class Unfold(SphinxPostTransform):
+    """Open folded cells where nothing can be clicked, or where the folding node is unknown."""
+
+    default_priority = 200  # right after MyST-NB has folded them
+
+    def run(self, **_: Any) -> None:
+        """Replace each folding node by what it folds."""
+        if self.app.builder.name not in ("html", "dirhtml"):
+            for node in list(self.document.findall(HideCodeCellNode)):
+                node.replace_self(node.children)
+
+
 def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> None:
     """Tag cells of a notebook whose output is long, so that it waits behind a line to open it."""
     if not source[0].startswith("{"):
@@ -78,6 +94,7 @@ def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> Non
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read before the notebooks' parser; drop after the extensions that add scripts."""
+    app.add_post_transform(Unfold)
     app.connect("source-read", fold_long_outputs)
     app.connect("html-page-context", choose_scripts, priority=900)
     app.connect("html-page-context", mend_roles)

@@ -7,7 +7,6 @@ import importlib
 import inspect
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes  # type: ignore[import-untyped]
@@ -88,8 +87,6 @@ def on_missing(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the functions above."""
-    # So that `jupyter-book build .` finds the package where it was not installed.
-    sys.path.insert(0, str(Path(__file__).parent.parent))
     app.connect("autodoc-process-signature", on_signature)
     app.connect("autodoc-process-docstring", on_docstring, priority=600)
     app.connect("doctree-read", on_doctree)
