@@ -1,27 +1,49 @@
-# The server of chapter 15 in a container that fits Amazon SageMaker's contract for hosting:
-# it is run with the argument `serve`, as root, with the model's files in /opt/ml/model.
+# The images of chapters 14 and 15. The last stage is built unless you name another:
 #
-#   docker build -t digits .
-#   docker run -p 8080:8080 -v "$PWD/params.safetensors:/opt/ml/model/params.safetensors:ro" digits
-FROM python:3.12-slim
+#   docker build -t digits .                                    the server, as a user without rights
+#   docker build -t digits-sagemaker --target sagemaker .       the same as root, as SageMaker wants
+#   docker build -t digits-train --target train .               the command `train`, with checkpoints
+#   docker build -t digits-gpu --build-arg JAX="jax[cuda13]" .  for NVIDIA GPUs; any stage
+#
+# Add --platform linux/amd64 where the image will run on another kind of processor than yours.
+FROM python:3.12-slim AS base
 
+# "jax[cuda13]" brings NVIDIA's libraries. Of the machine it needs the driver and the Container
+# Toolkit: docker run --gpus all ...
+ARG JAX=jax
+WORKDIR /src
+COPY constraints.txt pyproject.toml requirements.txt README.md LICENSE ./
+COPY mnist_code mnist_code
+# What every stage imports: no TensorFlow, no Jupyter.
+RUN pip install --no-cache-dir -c constraints.txt \
+    "$JAX" jaxtyping numpy safetensors scipy pillow tqdm filelock \
+    && pip install --no-cache-dir --no-deps .
+ENV PYTHONUNBUFFERED=1
+ENTRYPOINT ["python", "-m", "mnist_code"]
+
+FROM base AS train
+# Orbax for checkpoints, Optax for the recipes; the rest reads MNIST and the embedded digits.
+RUN pip install --no-cache-dir -c constraints.txt \
+    orbax-checkpoint optax scikit-learn tensorflow tensorflow-datasets importlib_resources
+WORKDIR /run
+CMD ["train"]
+
+# It follows SageMaker's contract for hosting: it is run with the argument `serve`, as root, with
+# the model's files in /opt/ml/model, where the command looks for params.safetensors.
+FROM base AS sagemaker
+RUN pip install --no-cache-dir -c constraints.txt \
+    anyio prometheus_client starlette uvicorn
 # Several containers behind one address, or one after another: SageMaker then chooses the port and
 # passes it as SAGEMAKER_BIND_TO_PORT, which `serve` reads. The server holds one model, so there is
 # no label multi-models, which promises that models can be loaded and unloaded by request.
 LABEL com.amazonaws.sagemaker.capabilities.accept-bind-to-port=true
-
-WORKDIR /src
-COPY constraints.txt pyproject.toml requirements.txt README.md LICENSE ./
-COPY mnist_code mnist_code
-# What serving imports, and no more: no TensorFlow, no Jupyter.
-RUN pip install --no-cache-dir -c constraints.txt \
-    jax jaxtyping numpy safetensors scipy pillow tqdm filelock anyio starlette uvicorn \
-    && pip install --no-cache-dir --no-deps .
-
-ENV MNIST_CODE_HOST=0.0.0.0 \
-    PYTHONUNBUFFERED=1
+ENV MNIST_CODE_HOST=0.0.0.0
 EXPOSE 8080
-# The command looks for params.safetensors here, where SageMaker unpacks the model's archive.
 WORKDIR /opt/ml/model
-ENTRYPOINT ["python", "-m", "mnist_code"]
 CMD ["serve"]
+
+# Everywhere else, as a user without rights, by number, so that Kubernetes can check runAsNonRoot.
+#
+#   docker run -p 8080:8080 -v "$PWD/params.safetensors:/opt/ml/model/params.safetensors:ro" digits
+FROM sagemaker AS serve
+USER 10001:10001

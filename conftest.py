@@ -32,7 +32,7 @@ def pytest_configure(config):
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
     """Keep the cells of a notebook in order, mark them, and skip what is not installed."""
-    wanted = ("ai_edge_litert", "starlette", "uvicorn")
+    wanted = ("ai_edge_litert", "prometheus_client", "starlette", "uvicorn")
     missing = [name for name in wanted if find_spec(name) is None]
     reason = f"needs {', '.join(missing)}: pip install -c constraints.txt -e '.[export,serve]'"
     first: dict[Path, int] = {}

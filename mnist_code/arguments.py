@@ -129,6 +129,11 @@ def path(text: str) -> Path:
     """The type of an option that names a file or a folder."""
     if not text:
         raise argparse.ArgumentTypeError("the name is empty; give one")
+    if re.match(r"[a-z0-9]+://", text):
+        raise argparse.ArgumentTypeError(
+            f"{text} is an address, not a path; copy what you need to a file system, or "
+            "mount it there"
+        )
     return Path(text)
 
 

@@ -165,7 +165,7 @@ def _parser() -> Parser:
     export.add_argument(
         "--format", required=True, choices=EXPORT_FILES,
         help="stablehlo: for jax.export; savedmodel: a folder for TensorFlow and its servers; "
-        "litert: for phones and small devices",
+        "litert: for phones and small devices; litert8: with weights of 8 bits",
     )  # fmt: skip
     export.add_argument(
         "--out", type=path, metavar="PATH",
@@ -173,7 +173,8 @@ def _parser() -> Parser:
     )  # fmt: skip
 
     serve = parser.add_command(
-        "serve", _serve, "answer over HTTP: GET /ping, POST /invocations", "[options]",
+        "serve", _serve, "answer over HTTP: GET /ping and /metrics, POST /invocations",
+        "[options]",
         ["", "--host 0.0.0.0 --port 8000"],
     )  # fmt: skip
     serve.add_argument(
@@ -187,6 +188,10 @@ def _parser() -> Parser:
     serve.add_argument(
         "--read-seconds", type=float, default=10.0, metavar="SECONDS",
         help="how long a client may take to send its request (default: %(default)s)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--wait-milliseconds", type=float, default=2.0, metavar="MS",
+        help="how long a request waits for others to be classified with (default: %(default)s)",
     )  # fmt: skip
 
     for command in (evaluate, predict, export, serve):
@@ -470,5 +475,11 @@ def _export(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from mnist_code.serve import serve
 
-    serve(_load(options.params), options.host, options.port, options.read_seconds)
+    serve(
+        _load(options.params),
+        options.host,
+        options.port,
+        options.read_seconds,
+        options.wait_milliseconds / 1000,
+    )
     return 0

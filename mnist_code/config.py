@@ -25,6 +25,7 @@ EXPORT_FILES = {  # the formats of `export`, and the default name of each file
     "stablehlo": "model.stablehlo",
     "savedmodel": "model.savedmodel",
     "litert": "model.tflite",
+    "litert8": "model-8bit.tflite",
 }
 
 

@@ -1,19 +1,22 @@
 """The trained network in formats that run without this package, on batches of any size.
 
 Each format holds the same function, from images, float32 (batch, 784) from 0 to 1, to
-probabilities, float32 (batch, 10). StableHLO is JAX's own format; the other two are TensorFlow's,
-for servers and for phones.
+probabilities, float32 (batch, 10). StableHLO is what JAX itself writes; the others are for
+TensorFlow, its servers, and phones.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.export
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from mnist_code.config import EXPORT_FILES, LAYER_SIZES
 from mnist_code.errors import FileError, MissingDependencyError
@@ -22,6 +25,9 @@ from mnist_code.model import Params, probabilities
 from mnist_code.quiet import import_tensorflow, suppress_output
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
+CALLING_CONVENTION = (
+    9  # of SavedModels: TensorFlow before 2.20 refuses JAX's default, 10
+)
 IMAGES = "batch, " + str(LAYER_SIZES[0])  # a shape whose first dimension is a variable
 
 
@@ -32,8 +38,8 @@ def export(
 
     Args:
         params: of the trained network.
-        format: "stablehlo" and "litert" produce one file; "savedmodel" produces a folder, which
-            must not exist yet.
+        format: "savedmodel" produces a folder, which must not exist yet; each of the others
+            produces a file.
         path: the file or folder to write; by default, it's named after the format.
 
     Returns:
@@ -58,16 +64,21 @@ def export(
         with atomic_folder(path) as folder:
             _save_with_tensorflow(params, folder, path)
     else:
-        to_bytes = {"stablehlo": to_stablehlo, "litert": to_litert}[format]
+        to_bytes: dict[str, Callable[[Params], bytes]] = {
+            "stablehlo": to_stablehlo,
+            "litert": to_litert,
+            "litert8": partial(to_litert, eight_bits=True),
+        }
         with atomic_write(path) as file:
-            file.write(to_bytes(params))
+            file.write(to_bytes[format](params))
     return path
 
 
 def to_stablehlo(params: Params) -> bytes:
     """The network as serialized StableHLO, for CPUs, GPUs and TPUs; the parameters are inside.
 
-    `jax.export.deserialize` reads it. JAX promises to read such files for at least six months.
+    `jax.export.deserialize` reads it. JAX promises that for six months; for longer, keep the
+    parameters. Other tools read the StableHLO itself, `Exported.mlir_module_serialized`.
     """
     shape = jax.export.symbolic_shape(IMAGES)
     function = jax.jit(lambda images: probabilities(params, images))
@@ -77,22 +88,43 @@ def to_stablehlo(params: Params) -> bytes:
     return bytes(exported.serialize())
 
 
-def to_litert(params: Params) -> bytes:
+def to_litert(params: Params, eight_bits: bool = False) -> bytes:
     """The network as a flatbuffer for LiteRT, formerly TensorFlow Lite.
+
+    Args:
+        params: of the trained network.
+        eight_bits: store each weight as an integer of 8 bits, a quarter of the size.
 
     Raises:
         MissingDependencyError: TensorFlow, which does the conversion, is not installed.
     """
-    module, tf = _tensorflow_module(params, platforms=("cpu",))
+    module, tf = _tensorflow_module(params, ("cpu",), _images_first)
     with suppress_output(2):
         function = module.serve.get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+        if eight_bits:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
         return converter.convert()
+
+
+def _images_first(params: Params, images: Float[Array, "batch 784"]) -> Array:
+    """`probabilities` with products that LiteRT has an operation for: images times weights.
+
+    Weights times images becomes a general product of matrices, whose weights LiteRT doesn't store
+    in 8 bits.
+    """
+    *hidden, (weights, biases) = params
+    for hidden_weights, hidden_biases in hidden:
+        images = jax.nn.swish(images @ hidden_weights.T + hidden_biases)
+    return jax.nn.softmax(images @ weights.T + biases)
 
 
 def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
     """Fill `folder`, which error messages call `path`."""
     module, tf = _tensorflow_module(params, PLATFORMS)
+    version = "jax_export_calling_convention_version"
+    default = getattr(jax.config, version)
+    jax.config.update(version, CALLING_CONVENTION)  # read while the function is traced
     try:
         with suppress_output(2):
             tf.saved_model.save(
@@ -101,9 +133,15 @@ def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
     except tf.errors.OpError as error:
         reason = error.message.split("; ")[-1].lower()
         raise FileError(f"Cannot write {path}: {reason}. Free some space.") from error
+    finally:
+        jax.config.update(version, default)
 
 
-def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any, Any]:
+def _tensorflow_module(
+    params: Params,
+    platforms: tuple[str, ...],
+    function: Callable[..., Array] = probabilities,
+) -> tuple[Any, Any]:
     """The network as a TensorFlow module, its parameters as variables; and TensorFlow."""
     try:
         tf = import_tensorflow()
@@ -115,7 +153,7 @@ def _tensorflow_module(params: Params, platforms: tuple[str, ...]) -> tuple[Any,
     from jax.experimental import jax2tf
 
     converted = jax2tf.convert(
-        probabilities,
+        function,
         polymorphic_shapes=[None, f"({IMAGES})"],
         with_gradient=False,
         native_serialization_platforms=platforms,

@@ -11,7 +11,9 @@ import os
 import socket
 import sys
 import time
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -38,8 +40,9 @@ def choose_mesh(
     """The mesh to train on, from the options of the command line. Call it before JAX computes.
 
     Args:
-        devices: how many devices this process uses; by default one, or, with a coordinator, all
-            that JAX finds.
+        devices: how many devices this process uses, into which a CPU is divided; by default one,
+            or, with a coordinator, all that JAX gives this process. Under Slurm and Open MPI that
+            is one GPU, so start one task per GPU, or list the GPUs in JAX_LOCAL_DEVICE_IDS.
         coordinator: where several processes meet, as for `connect`.
         processes: as for `connect`.
         process_id: as for `connect`.
@@ -59,7 +62,15 @@ def choose_mesh(
     elif processes is not None or process_id is not None:
         raise ConfigError("--processes and --process-id need a --coordinator")
     check_backend()
+    if coordinator is not None:
+        report_devices()
     if devices is None and coordinator is None:
+        found = jax.local_device_count()
+        if found > 1 and jax.default_backend() != "cpu":
+            print(
+                f"1 of {found} devices is used; --devices {found} uses all of them.",
+                file=sys.stderr,
+            )
         return None
     if devices is not None and (found := jax.local_device_count()) < devices:
         raise ConfigError(f"devices must be at most the {found} here, not {devices}")
@@ -172,6 +183,41 @@ def connect(
             (jax.device_count(),), every, lambda index: np.ones(1, np.float32)
         )
         assert int(jnp.sum(ones)) == jax.device_count()
+
+
+def report_devices() -> None:
+    """Say how many devices this process got; warn if GPUs of its machine were given to nobody."""
+    from jax.experimental.multihost_utils import process_allgather
+
+    number, here = jax.process_index(), jax.local_device_count()
+    print(
+        f"Process {number} of {jax.process_count()} has {here} of {jax.device_count()} "
+        f"devices ({jax.default_backend()})",
+        flush=True,
+    )
+    machine = zlib.crc32(socket.gethostname().encode()) & 0x7FFFFFFF  # fits an int32
+    with suppress_output(1):
+        rows = process_allgather(np.array([machine, here, visible_gpus()], np.int32))
+    rows = np.reshape(rows, (-1, 3))
+    mine = rows[:, 0] == machine
+    used, there = rows[mine, 1].sum(), rows[mine, 2].max()
+    if used < there and number == np.flatnonzero(mine)[0]:  # one warning per machine
+        print(
+            f"Only {used} of the {there} GPUs of {socket.gethostname()} are used. Start one "
+            "process per GPU (Slurm: --ntasks-per-node), or list the GPUs of this process in "
+            "JAX_LOCAL_DEVICE_IDS, as in 0,1,2,3.",
+            file=sys.stderr,
+        )
+
+
+def visible_gpus() -> int:
+    """How many NVIDIA GPUs this process may see, whether or not JAX took them; 0 without any."""
+    if jax.default_backend() != "gpu":
+        return 0
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return len([name for name in allowed.split(",") if name.strip()])
+    return len([*Path("/dev").glob("nvidia[0-9]*")])
 
 
 def process_number() -> int:

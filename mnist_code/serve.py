@@ -1,8 +1,9 @@
-"""A trained network behind HTTP, following the container contract of Amazon SageMaker.
+"""A trained network behind HTTP, following the container contract of Amazon SageMaker AI.
 
-`GET /ping` says that the server is up; `POST /invocations` takes pictures and returns labels and
-probabilities. Requests are limited in size and time, and every refusal is a sentence of JSON with a
-status from 400 to 499.
+`GET /ping` says whether the server is ready; `POST /invocations` takes pictures and returns labels
+and probabilities; `GET /metrics` counts for Prometheus. Requests that arrive within a few
+milliseconds are classified together. They are limited in size and time, and every refusal is a
+sentence of JSON.
 
 Source: "Custom inference code with hosting services", Amazon SageMaker AI Developer Guide.
 """
@@ -10,9 +11,12 @@ Source: "Custom inference code with hosting services", Amazon SageMaker AI Devel
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
+import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +45,9 @@ PICTURES = (
 MAX_BYTES = 6 * 2**20  # a photograph from a phone
 MAX_IMAGES = 256  # per request
 MAX_PIXELS = 25_000_000  # per picture; a small file can hold a huge one
-MAX_CONNECTIONS = 256  # further ones are answered with 503
+MAX_CONNECTIONS = 512  # further ones are answered with 503
 READ_SECONDS = 10.0  # for a client to send its request
+WAIT_SECONDS = 0.002  # for other requests to join a batch
 STOP_SECONDS = 25  # to finish open requests; SageMaker kills 30 s after asking to stop
 
 
@@ -54,56 +59,67 @@ class RequestError(MnistCodeError):
         self.status = status
 
 
-def answer(
-    classify: Callable[[np.ndarray], np.ndarray], content_type: str, body: bytes
-) -> dict[str, Any]:
-    """The answer of `POST /invocations` to one request.
+def images_of(
+    content_type: str, body: bytes
+) -> tuple[Float[np.ndarray, "n 784"], list[str] | None]:
+    """The images of one request to `POST /invocations`, in the form that the network takes.
 
     Args:
-        classify: images (n, 784), float32 from 0 to 1, to probabilities (n, 10).
         content_type: one of `PICTURES` for one picture, which is brought to MNIST's form;
             `application/json` for `{"instances": [...]}`, each 784 or 28 × 28 numbers from 0 to 1.
         body: the bytes of the request.
 
     Returns:
-        `{"predictions": [{"label": ..., "probabilities": [...]}]}`, one for each image; and a
-        "hint" that says why, if the answer for a picture may well be wrong.
+        The images, and what may make the answer for a picture doubtful (None for JSON).
 
     Raises:
         RequestError: the body is empty, of another type, malformed, or holds too many images.
 
     Example:
-        >>> certain = np.eye(10, dtype=np.float32)[[3]]  # always says 3
         >>> body = json.dumps({"instances": [[0.5] * 784]}).encode()
-        >>> answer(lambda images: certain, "application/json", body)["predictions"][0]["label"]
-        3
+        >>> images_of("application/json", body)[0].shape
+        (1, 784)
     """
     if not body:
         raise RequestError(
             400, "The request is empty. Send a PNG, a JPEG or JSON in its body."
         )
-    hints = None
     if content_type in PICTURES:
         try:
             picture, hints = read_with_hints(body, MAX_PIXELS)
         except ImageError as error:
             raise RequestError(400, str(error)) from None
-        images = as_vectors(picture[None])
-    elif content_type == "application/json":
-        images = _instances(body)
-    else:
-        raise RequestError(
-            415,
-            f"The Content-Type must be {', '.join(PICTURES)} or application/json, "
-            f"not {content_type or 'missing'}.",
-        )
-    rows = classify(images)
-    predictions = [
-        {"label": int(row.argmax()), "probabilities": row.tolist()} for row in rows
-    ]
+        return as_vectors(picture[None]), hints
+    if content_type == "application/json":
+        return _instances(body), None
+    raise RequestError(
+        415,
+        f"The Content-Type must be {', '.join(PICTURES)} or application/json, "
+        f"not {content_type or 'missing'}.",
+    )
+
+
+def predictions(
+    rows: Float[np.ndarray, "n 10"], hints: list[str] | None = None
+) -> dict[str, Any]:
+    """The answer to `POST /invocations`, from the probabilities of its images.
+
+    Returns:
+        `{"predictions": [{"label": ..., "probabilities": [...]}]}`, one for each image; and a
+        "hint" that says why, if the answer for a picture may well be wrong.
+
+    Example:
+        >>> predictions(np.eye(10, dtype=np.float32)[[3]])["predictions"][0]["label"]
+        3
+    """
+    answer: dict[str, Any] = {
+        "predictions": [
+            {"label": int(row.argmax()), "probabilities": row.tolist()} for row in rows
+        ]
+    }
     if hints is not None and (hint := doubts(hints, float(rows.max()))):
-        return {"predictions": predictions, "hint": hint}
-    return {"predictions": predictions}
+        answer["hint"] = hint
+    return answer
 
 
 def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
@@ -164,15 +180,91 @@ def classifier(params: Params) -> Callable[[np.ndarray], np.ndarray]:
     return classify
 
 
-def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
+class Batcher:
+    """Classifies the images of several requests together.
+
+    The first request waits a moment, in which others may join it. While one batch is being
+    classified, the next one gathers.
+
+    Args:
+        classify: images (n, 784), n at most `MAX_IMAGES`, to probabilities (n, 10).
+        seconds: how long the first request of a batch waits for others; 0 lets only those join
+            that are there already.
+        observe: called with the number of images of every batch.
+    """
+
+    def __init__(
+        self,
+        classify: Callable[[np.ndarray], np.ndarray],
+        seconds: float = WAIT_SECONDS,
+        observe: Callable[[int], Any] = lambda count: None,
+    ):
+        self.classify, self.seconds, self.observe = classify, seconds, observe
+        self._waiting: list[tuple[np.ndarray, asyncio.Future]] = []
+        self._running: asyncio.Task | None = None
+
+    async def __call__(
+        self, images: Float[np.ndarray, "n 784"]
+    ) -> Float[np.ndarray, "n 10"]:
+        """The probabilities of these images, once their batch has been classified."""
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((images, answer))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return await answer
+
+    async def _run(self) -> None:
+        """Classify batch after batch until nobody waits."""
+        while self._waiting:
+            await asyncio.sleep(self.seconds)
+            batch = self._next()
+            images = np.concatenate([images for images, _ in batch])
+            self.observe(len(images))
+            try:
+                rows = await asyncio.to_thread(self.classify, images)
+            except Exception as error:
+                for _, answer in batch:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            first = 0
+            for images, answer in batch:
+                if not answer.done():  # the client may have left
+                    answer.set_result(rows[first : first + len(images)])
+                first += len(images)
+        self._running = None
+
+    def _next(self) -> list[tuple[np.ndarray, asyncio.Future]]:
+        """Those who have waited longest, with at most `MAX_IMAGES` images."""
+        count = total = 0
+        for images, _ in self._waiting:
+            if total + len(images) > MAX_IMAGES:
+                break
+            total += len(images)
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+
+def create_app(
+    params: Params,
+    read_seconds: float = READ_SECONDS,
+    wait_seconds: float = WAIT_SECONDS,
+    ready: Callable[[], None] = lambda: None,
+) -> Any:
     """A Starlette application, which any ASGI server (Uvicorn, for example) can run.
+
+    It compiles the network in the background. Until that is done, `/ping` and `/invocations` answer
+    503.
 
     Args:
         params: of the trained network.
         read_seconds: how long a client may take to send its request.
+        wait_seconds: how long a request waits for others to be classified with.
+        ready: called once the network is compiled.
 
     Raises:
-        MissingDependencyError: Starlette is not installed.
+        MissingDependencyError: Starlette, AnyIO or Prometheus' client is not installed.
     """
     _require_packages()
     import anyio
@@ -182,20 +274,40 @@ def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
     from starlette.responses import JSONResponse, Response
     from starlette.routing import Route
 
-    classify = classifier(params)
+    counters = _Counters()
     workers = anyio.CapacityLimiter(os.cpu_count() or 1)  # others wait their turn
 
+    def prepare():
+        batcher = Batcher(classifier(params), wait_seconds, counters.batches.observe)
+        ready()
+        return batcher
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app):
+        app.state.preparing = asyncio.create_task(asyncio.to_thread(prepare))
+        yield
+
+    def batcher(request):
+        preparing = request.app.state.preparing
+        if not preparing.done():
+            raise RequestError(503, "The server is still starting. Try again soon.")
+        return preparing.result()
+
     async def ping(request):
+        batcher(request)
         return Response()
 
     async def invocations(request):
+        classify = batcher(request)
         body = await _read(request, read_seconds)
         content_type = request.headers.get("content-type", "").split(";")[0].strip()
-        return JSONResponse(
-            await anyio.to_thread.run_sync(
-                answer, classify, content_type.lower(), body, limiter=workers
-            )
+        images, hints = await anyio.to_thread.run_sync(
+            images_of, content_type.lower(), body, limiter=workers
         )
+        return JSONResponse(predictions(await classify(images), hints))
+
+    async def metrics(request):
+        return Response(counters.text(), media_type=counters.media_type)
 
     async def refuse(request, error):  # part of the body may still be on its way: close
         return JSONResponse(
@@ -208,17 +320,87 @@ def create_app(params: Params, read_seconds: float = READ_SECONDS) -> Any:
     async def nobody_listens(request, error):
         return Response(status_code=400)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/ping", ping),
+            Route("/metrics", metrics),
             Route("/invocations", invocations, methods=["POST"]),
         ],
+        lifespan=lifespan,
         exception_handlers={
             RequestError: refuse,
             HTTPException: refuse_route,
             ClientDisconnect: nobody_listens,
         },
     )
+    app.add_middleware(_Watch, counters=counters)
+    return app
+
+
+class _Counters:
+    """What `/metrics` tells, kept by Prometheus' own client library."""
+
+    def __init__(self):
+        import prometheus_client as prometheus
+
+        self.registry = prometheus.CollectorRegistry()  # of this application alone
+        self.requests = prometheus.Counter(
+            "digits_requests", "Requests answered", ["path", "status"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.seconds = prometheus.Histogram(
+            "digits_request_seconds", "Time from request to answer", ["path"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10),
+            registry=self.registry,
+        )  # fmt: skip
+        self.batches = prometheus.Histogram(
+            "digits_batch_images", "Images classified together",
+            buckets=[2**exponent for exponent in range(MAX_IMAGES.bit_length())],
+            registry=self.registry,
+        )  # fmt: skip
+        self.media_type = prometheus.CONTENT_TYPE_LATEST
+        self.text = lambda: prometheus.generate_latest(self.registry)
+
+
+class _Watch:
+    """Around the application: counts every request, and writes a line about it to stderr."""
+
+    PATHS = (
+        "/ping",
+        "/invocations",
+        "/metrics",
+    )  # a counter for each, and one for the rest
+
+    def __init__(self, app, counters):
+        self.app, self.counters = app, counters
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        began, status = time.perf_counter(), 500
+
+        async def watched(message):
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watched)
+        finally:
+            seconds = time.perf_counter() - began
+            path = scope["path"] if scope["path"] in self.PATHS else "other"
+            self.counters.requests.labels(path, status).inc()
+            self.counters.seconds.labels(path).observe(seconds)
+            if path == "other" or path == "/invocations" or status != 200:
+                client = (scope.get("client") or ("-",))[0]
+                moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+                target = (scope.get("raw_path") or b"-").decode("ascii", "replace")
+                print(
+                    f'{moment} {client} "{scope["method"]} {target}" {status} '
+                    f"{1000 * seconds:.1f} ms",
+                    file=sys.stderr,
+                )
 
 
 async def _read(request: Request, seconds: float) -> bytes:
@@ -248,17 +430,21 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     read_seconds: float = READ_SECONDS,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> None:
     """Serve until the process is asked to stop; print one line when ready.
+
+    It listens at once, and answers 503 until it is ready.
 
     Args:
         params: of the trained network.
         host: the address to listen on: 127.0.0.1 for this machine alone, 0.0.0.0 for all.
         port: 0 for any that is free.
         read_seconds: how long a client may take to send its request.
+        wait_seconds: how long a request waits for others to be classified with.
 
     Raises:
-        MissingDependencyError: Starlette or Uvicorn is not installed.
+        MissingDependencyError: a package that serving needs is not installed.
         ConfigError: `port` is out of range, or nothing can listen on the address.
     """
     _require_packages()
@@ -287,27 +473,32 @@ def serve(
             "choose another --host or --port"
         ) from None
     with listener:
+        name = f"[{host}]" if ":" in host else host
+        address = f"http://{name}:{listener.getsockname()[1]}"
+
+        def ready():
+            print(f"Serving on {address} (Ctrl-C stops it)", flush=True)
+
         config = uvicorn.Config(
-            create_app(params, read_seconds),
+            create_app(params, read_seconds, wait_seconds, ready),
             http=Impatient,
             ws="none",
-            lifespan="off",
+            lifespan="on",
+            access_log=False,  # ours says how long it took, too
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
-        name = f"[{host}]" if ":" in host else host
-        address = f"http://{name}:{listener.getsockname()[1]}"
-        print(f"Serving on {address} (Ctrl-C stops it)", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
 
 
 def _require_packages() -> None:
     try:
         import anyio  # noqa: F401
+        import prometheus_client  # noqa: F401
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise MissingDependencyError(
-            "Serving needs the packages anyio, starlette and uvicorn. "
+            "Serving needs the packages anyio, prometheus_client, starlette and uvicorn. "
             'Install them: pip install -c constraints.txt -e ".[serve]"'
         ) from error

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import pytest
 from helpers import ROOT
 
-from benchmarks import ceiling, parts, record, tables
+from benchmarks import ceiling, parts, record, serving, tables
 from benchmarks.__main__ import main
 from benchmarks.parts import LONG, PARTS, SEEDS
 from mnist_code.exercises import check_operations
@@ -196,3 +196,14 @@ def test_a_probe_looks_at_itself(python, monkeypatch):
     assert 100 < start["peak_mb"] < 4_000
     assert growth["test_accuracy"] > 0.5
     assert 100 < growth["peak_mb"] < 4_000
+
+
+@pytest.mark.slow
+def test_the_server_is_measured(monkeypatch, capsys):
+    """A benchmark that no longer speaks the server's language."""
+    monkeypatch.setattr(serving, "CLIENTS", (2,))
+    (row,) = serving.measure(["--wait-milliseconds=1"], seconds=0.3)
+    assert (row["options"], row["clients"]) == ("--wait-milliseconds=1", 2)
+    assert row["requests_per_second"] > 0
+    assert 1 < row["median_ms"] <= row["slow_ms"]
+    assert "median_ms" in capsys.readouterr().out

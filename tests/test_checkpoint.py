@@ -447,3 +447,12 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
         log = (tmp_path / name / "log").read_text()
         assert "corrupt" not in log
         assert len(set(re.findall("Resuming after epoch .*", log))) >= 3
+
+
+def test_an_object_store_is_not_taken_for_a_folder(tmp_path, monkeypatch, capsys):
+    """Checkpoints in a local folder called gs:, lost with the machine."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "--checkpoints", "gs://bucket/run"])
+    assert "gs://bucket/run is an address" in capsys.readouterr().err
+    assert not [*tmp_path.iterdir()]

@@ -37,6 +37,10 @@ LOADERS = {
         "classify = lambda x: runner(images=x)['probabilities']\n",
     ),
 }
+LOADERS["litert8"] = (
+    LOADERS["litert"][0],
+    LOADERS["litert"][1].replace("='litert", "='litert8"),
+)
 PROGRAM = """
 import sys
 for name in {forbidden}: sys.modules[name] = None
@@ -72,7 +76,8 @@ def test_a_fresh_process_without_the_package_answers_alike(
     with np.load(folder / f"{name}.npz") as found:
         for batch, count in (("one", 1), ("seven", 7), ("all", len(images))):
             expected = probabilities(trained, jnp.asarray(images[:count]))
-            np.testing.assert_allclose(found[batch], expected, rtol=0, atol=1e-4)
+            near = 0.1 if name == "litert8" else 1e-4  # weights of 8 bits are coarse
+            np.testing.assert_allclose(found[batch], expected, rtol=0, atol=near)
     assert (
         np.ptp(expected) > 0.5
     )  # it is sure of some, so the comparison says something
@@ -99,7 +104,20 @@ def test_the_command_tells_what_it_wrote(folder, capsys, tmp_path):
 def test_sizes_are_about_those_of_the_parameters(folder):
     """Parameters written twice, or left out; a folder counted as its entry."""
     for name in EXPORT_FILES:
-        assert 4 * 407_050 < size_of(folder / name) < 1.1 * 4 * 407_050
+        bits = 1 if name == "litert8" else 4
+        assert bits * 407_050 < size_of(folder / name) < 1.1 * bits * 407_050
+
+
+def test_a_savedmodel_has_the_calling_convention_that_older_servers_read(folder):
+    """A model that TensorFlow before 2.20 refuses, and a setting of JAX's left changed."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(folder / "savedmodel")
+    graph = model.signatures["serving_default"].graph.as_graph_def()
+    nodes = [node for function in graph.library.function for node in function.node_def]
+    versions = [n.attr["version"].i for n in nodes if n.op == "XlaCallModule"]
+    assert versions == [module.CALLING_CONVENTION] == [9]
+    assert jax.config.jax_export_calling_convention_version == 10
 
 
 def test_the_default_place_tells_the_format(trained, tmp_path, monkeypatch):

@@ -86,3 +86,31 @@ def test_a_machine_that_does_not_know_its_own_name_is_told(tmp_path, without_pro
             "error: This machine cannot look up its own name, name-"
         )
         assert "Traceback" not in error
+
+
+def test_a_process_says_how_many_devices_it_got(monkeypatch, capsys):
+    """Seven of eight GPUs left idle, and nobody told."""
+    from jax.experimental import multihost_utils
+
+    monkeypatch.setattr(multihost_utils, "process_allgather", lambda row: row[None])
+    processes.report_devices()
+    out, error = capsys.readouterr()
+    assert out == "Process 0 of 1 has 8 of 8 devices (cpu)\n"
+    assert error == ""
+
+    monkeypatch.setattr(processes, "visible_gpus", lambda: 16)
+    processes.report_devices()
+    error = capsys.readouterr().err
+    assert error.startswith("Only 8 of the 16 GPUs of ")
+    assert "JAX_LOCAL_DEVICE_IDS" in error
+
+
+@pytest.mark.parametrize(
+    ("allowed", "count"), [("0,1,2,3", 4), ("", 0), ("GPU-8932f937", 1)]
+)
+def test_gpus_that_a_process_may_see_are_counted(allowed, count, monkeypatch):
+    """GPUs counted that a scheduler has given to another job."""
+    assert processes.visible_gpus() == 0  # on a CPU, whatever is set
+    monkeypatch.setattr(processes.jax, "default_backend", lambda: "gpu")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    assert processes.visible_gpus() == count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import contextlib
 import http.client
@@ -12,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from importlib import metadata
 from pathlib import Path
@@ -32,9 +34,11 @@ from mnist_code.serve import (
     MAX_BYTES,
     MAX_IMAGES,
     PICTURES,
+    Batcher,
     RequestError,
-    answer,
     classifier,
+    images_of,
+    predictions,
 )
 from mnist_code.storage import save_params
 
@@ -309,7 +313,89 @@ def test_a_client_that_leaves_is_no_error(server):
     assert server.ask("GET", "/ping") == (200, b"")
 
 
+def test_requests_are_counted(server, dataset):
+    """Counters that stand still, or a path made up by a client that becomes a name of its own."""
+
+    def counts():
+        status, text = server.ask("GET", "/metrics")
+        assert status == 200
+        lines = [line for line in text.decode().splitlines() if line[:1] != "#"]
+        return {name: float(n) for name, n in (line.rsplit(" ", 1) for line in lines)}
+
+    before = counts()
+    body = as_json(as_vectors(dataset.test_images[:3]))
+    server.invoke(body)
+    server.invoke(b"{")
+    server.ask("GET", "/made-up")
+    after = counts()
+    changed = {name for name, value in after.items() if value != before.get(name)}
+    for path, status in (("/invocations", 200), ("/invocations", 400), ("other", 404)):
+        name = f'digits_requests_total{{path="{path}",status="{status}"}}'
+        assert after[name] == before.get(name, 0) + 1
+    images = "digits_batch_images_sum"
+    assert after[images] == before.get(images, 0) + 3
+    assert not any("made-up" in name for name in changed)
+
+
+def test_requests_are_logged_and_pings_are_not(server):
+    """A log that says nothing about a failure, or that is full of health checks."""
+    server.ask("GET", "/ping")
+    server.invoke(b"{")
+    server.ask("GET", "/no%0Asuch")
+    time.sleep(0.1)
+    *_, bad, missing = server.log.read_text().splitlines()
+    assert re.fullmatch(r'\S+Z 127\.0\.0\.1 "POST /invocations" 400 [\d.]+ ms', bad)
+    assert re.fullmatch(r'\S+Z 127\.0\.0\.1 "GET /no%0Asuch" 404 [\d.]+ ms', missing)
+    assert '"GET /ping"' not in server.log.read_text()
+
+
 # Starting and stopping
+
+
+def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
+    """Traffic sent to a server that still compiles, and waits in a queue."""
+    go_on = threading.Event()
+
+    def slow(params):
+        assert go_on.wait(20)
+        return classifier(params)
+
+    monkeypatch.setattr(module, "classifier", slow)
+    told = []
+
+    async def visit():
+        app = module.create_app(trained, ready=lambda: told.append("ready"))
+        async with app.router.lifespan_context(app):
+            before = [
+                await status_of(app, "GET", "/ping"),
+                await status_of(app, "POST", "/invocations"),
+                await status_of(app, "GET", "/metrics"),
+                list(told),
+            ]
+            go_on.set()
+            await app.state.preparing
+            return before, await status_of(app, "GET", "/ping")
+
+    assert asyncio.run(visit()) == ([503, 503, 200, []], 200)
+    assert told == ["ready"]
+
+
+async def status_of(app, method, path):
+    """The status with which an application answers an empty request, without a server."""
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": method, "path": path, "headers": [],
+        "query_string": b"", "root_path": "", "app": app, "state": {},
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return sent[0]["status"]
 
 
 @pytest.mark.parametrize("way", [signal.SIGTERM, signal.SIGINT])
@@ -367,7 +453,7 @@ def test_the_port_that_sagemaker_chose_is_used(
         monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", given)
     used = []
     monkeypatch.setattr(
-        module, "serve", lambda params, host, port, _: used.append(port)
+        module, "serve", lambda params, host, port, *_: used.append(port)
     )
     save_params(tmp_path / "params", trained)
     assert main(["serve", "--params", str(tmp_path / "params"), *arguments]) == 0
@@ -392,6 +478,56 @@ def test_without_its_packages_it_says_what_to_install(monkeypatch, trained):
 # The parts, without HTTP
 
 
+def together(classify, sizes, seconds=0.01):
+    """The answers to requests of some sizes that arrive at once, and the batches they made."""
+    batches = []
+
+    async def ask():
+        batcher = Batcher(classify, seconds, batches.append)
+        requests = [
+            batcher(np.full((size, 784), place, np.float32))
+            for place, size in enumerate(sizes)
+        ]
+        return await asyncio.gather(*requests, return_exceptions=True)
+
+    return asyncio.run(ask()), batches
+
+
+def test_requests_that_arrive_together_are_classified_together():
+    """A call of the network for every client, or an answer that goes to another one."""
+    answers, batches = together(lambda images: images[:, :10] + 1, [1, 3, 2])
+    assert batches == [6]
+    assert [len(rows) for rows in answers] == [1, 3, 2]
+    assert [set(rows.ravel()) for rows in answers] == [{1.0}, {2.0}, {3.0}]
+
+
+def test_a_batch_never_holds_more_than_was_compiled():
+    """A shape that is compiled while clients wait."""
+    answers, batches = together(lambda images: images[:, :10], [200, 100, 156, 256, 1])
+    assert batches == [200, 256, 256, 1]
+    assert [len(rows) for rows in answers] == [200, 100, 156, 256, 1]
+
+
+def test_a_batch_that_fails_fails_for_its_own_requests_only():
+    """A batcher that answers nobody after one error."""
+
+    def fussy(images):
+        if images.max() == 0:
+            raise RuntimeError("no zeros")
+        return images[:, :10]
+
+    (first, second), batches = together(fussy, [256, 256])
+    assert isinstance(first, RuntimeError)
+    assert len(second) == 256
+    assert batches == [256, 256]
+
+
+def test_a_row_is_answered_with_its_label():
+    """A label that is not the likeliest."""
+    rows = np.eye(10, dtype=np.float32)[[3, 7]]
+    assert [row["label"] for row in predictions(rows)["predictions"]] == [3, 7]
+
+
 def test_nothing_is_compiled_after_the_start(trained):
     """The first request of an odd size, waiting for the compiler."""
     import jax._src.test_util as test_util
@@ -406,7 +542,7 @@ def test_nothing_is_compiled_after_the_start(trained):
 def test_an_error_knows_its_status():
     """A sentence without the number that HTTP needs."""
     with pytest.raises(RequestError, match="empty") as caught:
-        answer(lambda images: images, "application/json", b"")
+        images_of("application/json", b"")
     assert caught.value.status == 400
 
 
@@ -424,29 +560,66 @@ def test_what_the_container_copies_exists():
         assert (ROOT / name).exists(), name
 
 
+STAGES = {  # the name of each stage: what it starts from, and what it does
+    name: (start, text)
+    for start, name, text in re.findall(
+        r"^FROM (\S+) AS (\S+)$(.*?)(?=^FROM|\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
+}
+
+
+def stages(name):
+    """The text of a stage and of all that it starts from."""
+    start, text = STAGES[name]
+    return (stages(start) if start in STAGES else "") + text
+
+
+def installed_by(name):
+    """The packages that a stage installs, with all that they require."""
+    lines = re.findall(r"pip install .*-c constraints.txt \\\n(.*)", stages(name))
+    queue = " ".join(lines).replace('"$JAX"', "jax").replace("\\", "").split()
+    installed = set()
+    while queue:
+        package = queue.pop().lower().replace("_", "-")
+        with contextlib.suppress(metadata.PackageNotFoundError):  # for another system
+            required = [] if package in installed else metadata.requires(package) or []
+            queue += [re.match(r"[\w.-]+", r)[0] for r in required if "extra" not in r]
+            installed.add(package)
+    return installed
+
+
 def test_the_container_runs_the_command():
     """SageMaker runs the image with the one argument `serve`, and wants signals passed on."""
-    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", DOCKERFILE, re.MULTILINE)
-    (command,) = re.findall(r"^CMD (.+)$", DOCKERFILE, re.MULTILINE)
+    text = stages("sagemaker")
+    (entry,) = re.findall(r"^ENTRYPOINT (.+)$", text, re.MULTILINE)
+    (command,) = re.findall(r"^CMD (.+)$", text, re.MULTILINE)
     assert json.loads(entry) == ["python", "-m", "mnist_code"]
     assert json.loads(command) == ["serve"]
-    assert re.search(r"^EXPOSE 8080$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r"^WORKDIR /opt/ml/model$", DOCKERFILE, re.MULTILINE)
-    assert re.search(r"MNIST_CODE_HOST=0\.0\.0\.0", DOCKERFILE)
+    assert re.search(r"^EXPOSE 8080$", text, re.MULTILINE)
+    assert re.search(r"^WORKDIR /opt/ml/model$", text, re.MULTILINE)
+    assert re.search(r"MNIST_CODE_HOST=0\.0\.0\.0", text)
     label = r"^LABEL com\.amazonaws\.sagemaker\.capabilities\.accept-bind-to-port=true$"
-    assert re.search(label, DOCKERFILE, re.MULTILINE)
+    assert re.search(label, text, re.MULTILINE)
+
+
+def test_only_sagemaker_gets_root():
+    """A server that strangers reach, with all rights; SageMaker refuses any other user."""
+    assert list(STAGES)[-1] == "serve"  # what is built unless another is named
+    assert re.search(r"^USER \d+:\d+$", stages("serve"), re.MULTILINE)
+    assert not re.search(r"^USER", stages("sagemaker"), re.MULTILINE)
+
+
+def test_the_image_for_training_has_what_training_needs():
+    """A job on a cluster that stops because Orbax or Optax is missing."""
+    needed = {"orbax-checkpoint", "optax", "tensorflow-datasets", "scikit-learn", "jax"}
+    assert needed <= installed_by("train")
+    assert "starlette" not in installed_by("train")
 
 
 def test_the_container_installs_all_that_serving_imports(python, trained, tmp_path):
     """An image that lacks a package, seen only when it starts."""
-    (names,) = re.findall(r"pip install .*-c constraints.txt \\?\n?(.*)", DOCKERFILE)
-    installed, queue = set(), names.split()
-    while queue:  # with all that they require
-        name = queue.pop().lower().replace("_", "-")
-        with contextlib.suppress(metadata.PackageNotFoundError):  # for another system
-            required = [] if name in installed else metadata.requires(name) or []
-            queue += [re.match(r"[\w.-]+", r)[0] for r in required if "extra" not in r]
-            installed.add(name)
+    installed = installed_by("serve")
+    assert "tensorflow" not in installed
     save_params(tmp_path / "params", trained)
     absent = [
         module

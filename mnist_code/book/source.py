@@ -28,7 +28,8 @@ def _without_docstring(thing: Callable) -> str:
     source = textwrap.dedent(inspect.getsource(inspect.unwrap(thing)))
     lines = source.splitlines()
     definition = ast.parse(source).body[0]
-    assert isinstance(definition, ast.FunctionDef | ast.ClassDef)
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    assert isinstance(definition, kinds)
     if ast.get_docstring(definition) is not None:
         docstring = definition.body[0]
         del lines[docstring.lineno - 1 : docstring.end_lineno]
