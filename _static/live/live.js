@@ -80,14 +80,17 @@ const Live = (() => {
 
   /**
    * A slider. `say` turns its number into the words that are shown beside it and read aloud;
-   * with `at`, a list, it moves over the list's entries.
+   * with `at`, a list, it moves over the list's entries. `marks`, a list of [value, text, side], names places below it.
    */
-  function slider({ label, min = 0, max = 1, step = 0.01, at, value, say = words, change }) {
+  function slider({ label, min = 0, max = 1, step = 0.01, at, marks = [], value, say = words, change }) {
     const input = element("input", at
       ? { type: "range", min: 0, max: at.length - 1, step: 1 }
       : { type: "range", min, max, step });
     const shown = element("output");
     const node = element("label", { class: "live-slider" }, element("span", {}, label), input, shown);
+    if (marks.length) node.append(markings(marks.map(([place, ...rest]) => at
+      ? [at.indexOf(place) / (at.length - 1), ...rest]
+      : [(place - min) / (max - min), ...rest])));
     const control = {
       node,
       get value() { return at ? at[Number(input.value)] : Number(input.value); },
@@ -103,6 +106,14 @@ const Live = (() => {
     input.addEventListener("input", () => { tell(); change?.(control.value); });
     control.set(value);
     return control;
+  }
+
+  /** Short lines with words below a slider; a word stands left or right of its line, or in the middle. */
+  function markings(marks) {
+    const row = element("span", { class: "live-marks", "aria-hidden": "true" });
+    row.append(...marks.map(([share, text, side = "middle"]) =>
+      element("span", { class: `live-mark-${side}`, style: `--live-share: ${share.toFixed(4)}` }, text)));
+    return row;
   }
 
   /** A choice of one from a few: `options` is a list of [value, text]. */
