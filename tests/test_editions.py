@@ -208,19 +208,18 @@ def test_the_front_page_offers_what_was_built(html):
 
 
 def luminance(color):
-    """How light a CSS color is, from 0 to 255."""
-    numbers = [float(n) for n in re.findall(r"[\d.]+", color)]
-    if len(numbers) == 4 and numbers[3] == 0:
-        return 255.0
-    red, green, blue = numbers[:3]
-    return 0.3 * red + 0.59 * green + 0.11 * blue
+    """How light a CSS color is on white, from 0 to 255."""
+    red, green, blue, *alpha = map(float, re.findall(r"[\d.]+", color))
+    opaque = alpha[0] if alpha else 1
+    return 255 + opaque * (0.3 * red + 0.59 * green + 0.11 * blue - 255)
 
 
 INKS = """[...document.querySelectorAll(
     "article :is(p, li, h1, h2, pre, pre span, code, td, figcaption)")]
     .filter((e) => e.checkVisibility() && e.textContent.trim())
     .map((e) => [
-      getComputedStyle(e).color, getComputedStyle(e).backgroundColor, e.textContent.slice(0, 60)])"""
+      getComputedStyle(e).color, getComputedStyle(e).backgroundColor,
+      e.textContent.slice(0, 60)])"""
 HIDDEN = """[...document.querySelectorAll(
     "article :is(details > :not(summary), .solution > :not(.admonition-title))")]
     .filter((e) => !e.checkVisibility({
