@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup book serve test test-quick test-mnist lint notebooks network cover bench clean
+.PHONY: help setup book serve test test-quick test-mnist lint notebooks network digits cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
 	@echo "make network     train on MNIST the network of the page where one draws a digit"
+	@echo "make digits      write the embedded digits for the page where a network learns"
 	@echo "make cover       draw the cover of the front page"
 	@echo "make bench       measure what the record lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
@@ -73,6 +74,9 @@ notebooks: setup
 
 network: setup
 	$(BIN)/python tools/draw_network.py
+
+digits: setup
+	$(BIN)/python tools/train_digits.py
 
 cover: setup
 	$(BIN)/python tools/cover.py

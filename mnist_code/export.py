@@ -34,10 +34,10 @@ def export(
         params: of the trained network.
         format: "stablehlo" and "litert" produce one file; "savedmodel" produces a folder, which
             must not exist yet.
-        path: where it goes; by default, a name that shows the format.
+        path: the file or folder to write; by default, it's named after the format.
 
     Returns:
-        Where it went.
+        The path that was written.
 
     Raises:
         FileError: `path` cannot be written, or the folder exists already.

@@ -28,7 +28,7 @@ from mnist_code.errors import (
     MnistCodeError,
     reason,
 )
-from mnist_code.images import read_image
+from mnist_code.images import doubts, read_with_hints
 from mnist_code.model import Params, probabilities
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def answer(
         body: the bytes of the request.
 
     Returns:
-        `{"predictions": [{"label": ..., "probabilities": [...]}]}`, one for each image.
+        `{"predictions": [{"label": ..., "probabilities": [...]}]}`, one for each image; and a
+        "hint" that says why, if the answer for a picture may well be wrong.
 
     Raises:
         RequestError: the body is empty, of another type, malformed, or holds too many images.
@@ -81,11 +82,13 @@ def answer(
         raise RequestError(
             400, "The request is empty. Send a PNG, a JPEG or JSON in its body."
         )
+    hints = None
     if content_type in PICTURES:
         try:
-            images = as_vectors(read_image(body, MAX_PIXELS)[None])
+            picture, hints = read_with_hints(body, MAX_PIXELS)
         except ImageError as error:
             raise RequestError(400, str(error)) from None
+        images = as_vectors(picture[None])
     elif content_type == "application/json":
         images = _instances(body)
     else:
@@ -94,10 +97,12 @@ def answer(
             f"The Content-Type must be {', '.join(PICTURES)} or application/json, "
             f"not {content_type or 'missing'}.",
         )
+    rows = classify(images)
     predictions = [
-        {"label": int(row.argmax()), "probabilities": row.tolist()}
-        for row in classify(images)
+        {"label": int(row.argmax()), "probabilities": row.tolist()} for row in rows
     ]
+    if hints is not None and (hint := doubts(hints, float(rows.max()))):
+        return {"predictions": predictions, "hint": hint}
     return {"predictions": predictions}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,8 @@ def title(chapter):
     """The heading of a chapter, from its file."""
     import nbformat
 
-    return nbformat.read(chapter, 4).cells[0].source.splitlines()[0].lstrip("# ")
+    text = "\n".join(cell.source for cell in nbformat.read(chapter, 4).cells)
+    return re.search(r"^# (.*)", text, re.MULTILINE)[1]
 
 
 @pytest.fixture

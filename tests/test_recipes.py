@@ -366,4 +366,7 @@ def test_settings_for_few_images_leave_mnist_and_the_classic_program_alone():
     for name, recipe in RECIPES.items():
         assert recipe_for(name, "mnist") == recipe
     assert recipe_for("classic", "digits") == RECIPES["classic"]
-    assert recipe_for("accurate", "digits").batch_size < RECIPES["accurate"].batch_size
+    few = recipe_for("accurate", "digits")
+    assert few.batch_size < RECIPES["accurate"].batch_size
+    assert few.distortion > RECIPES["accurate"].distortion
+    assert recipe_for("fast", "digits").distortion == 0
