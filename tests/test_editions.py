@@ -14,7 +14,7 @@ import make_pdf
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from helpers import CHAPTERS
+from helpers import CHAPTERS, title
 
 TITLE = "Your First Program in JAX"
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -39,12 +39,6 @@ def pdf():
 def texts(pdf):
     """The words of every page of the PDF."""
     return [" ".join(page.extract_text().split()) for page in pdf.pages]
-
-
-def title(chapter):
-    """A chapter's heading, from its file."""
-    heading = nbformat.read(chapter, 4).cells[0].source.splitlines()[0]
-    return heading.lstrip("# ").replace("`", "")
 
 
 def last_caption(chapter):
