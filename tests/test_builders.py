@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,19 +12,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from helpers import CHAPTERS, ROOT
+from helpers import CHAPTERS, ROOT, title
 
 from conftest import build_book
 
 pytestmark = pytest.mark.slow
-
-
-def title(chapter):
-    """The heading of a chapter, from its file."""
-    import nbformat
-
-    text = "\n".join(cell.source for cell in nbformat.read(chapter, 4).cells)
-    return re.search(r"^# (.*)", text, re.MULTILINE)[1]
 
 
 @pytest.fixture
