@@ -114,7 +114,7 @@ class State(NamedTuple):
 
     @property
     def network(self) -> Params:
-        """The one network that gives the answers: for a committee, `as_one_network`."""
+        """The one network that gives the answers. A committee is joined by `as_one_network`."""
         weights, _ = self.params[0]
         return as_one_network(self.params) if weights.ndim == 3 else self.params
 
