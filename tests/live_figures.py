@@ -46,7 +46,7 @@ def faults_everywhere(html, server, visit, name, id):
         if seen.page.evaluate(TOO_WIDE):
             faults.append("wider than a phone")
         small = figure.locator(".live-stage text").evaluate_all(
-            """all => all.filter((text) => text.getScreenCTM().a
+            """all => all.filter((text) => Math.hypot(text.getScreenCTM().a, text.getScreenCTM().b)
                 * parseFloat(getComputedStyle(text).fontSize) < 12).length"""
         )
         faults += [f"{small} texts below 12 pixels"] * (small > 0)

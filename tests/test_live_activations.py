@@ -60,25 +60,25 @@ def test_beta_bends_swish_as_in_jax(figure, beta):
 
 def test_figure_says_what_the_chapter_says(figure):
     """A sigmoid steeper than a quarter, or one that does not saturate."""
-    status = figure.get_by_role("status")
+    status = figure.locator("[role=status]")
     expect(status).to_contain_text("its slope is 0.25")
     expect(status).to_contain_text("after ten such slopes 9.54e−7 times")
     move(figure, "x", 1)
     expect(status).to_contain_text("saturated")
-    figure.get_by_label("Function").select_option("ReLU")
+    figure.get_by_role("combobox").select_option("ReLU")
     move(figure, "x", 0)
     expect(status).to_contain_text("no push at all")
     move(figure, "x", 0.5)
     expect(status).to_contain_text("corner")
-    figure.get_by_label("Function").select_option("SELU")
+    figure.get_by_role("combobox").select_option("SELU")
     expect(status).to_contain_text("its slope is 1.76")
 
 
 def test_beta_belongs_to_swish(figure):
     """A slider that is shown where it does nothing, or one that does nothing where it is shown."""
-    beta, status = figure.get_by_label("β"), figure.get_by_role("status")
+    beta, status = figure.get_by_label("β", exact=True), figure.locator("[role=status]")
     assert not beta.is_visible()
-    figure.get_by_label("Function").select_option("Swish")
+    figure.get_by_role("combobox").select_option("Swish")
     assert beta.is_visible()
     move(figure, "β", 0)
     expect(status).to_contain_text("straight line x/2")
@@ -94,7 +94,7 @@ def test_keyboard_moves_x(figure):
     assert slider.get_attribute("aria-valuetext") == "−0.05"
     after = [dot.get_attribute("cx") for dot in dots.all()]
     assert all(float(b) < float(a) for a, b in zip(before, after, strict=True))
-    expect(figure.get_by_role("status")).to_contain_text("x = −0.05")
+    expect(figure.locator("[role=status]")).to_contain_text("x = −0.05")
 
 
 @pytest.mark.parametrize("picture", [0, 1])
@@ -121,7 +121,7 @@ def test_finger_drags_the_point(html, visit, picture):
 def test_ends_of_the_sliders_are_numbers(figure):
     """A power of e that overflows."""
     for name in FUNCTIONS:
-        figure.get_by_label("Function").select_option(name)
+        figure.get_by_role("combobox").select_option(name)
         for place in (0, 0.5, 1):
             move(figure, "x", place)
             if name == "Swish":

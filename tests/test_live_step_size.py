@@ -88,14 +88,17 @@ def test_errors_have_the_shape_of_the_chapter(figure):
             [STEPS, name],
         )
         best[name] = STEPS[int(np.argmin(errors))]
-        assert 80 < errors[2] / errors[4] < 120  # as h squared
+        assert 80 < errors[1] / errors[3] < 120  # as h squared
     assert 1e-4 < best["float32"] < 4e-3
     assert 1e-7 < best["float64"] < 4e-6
 
 
 def test_words_tell_the_two_errors_apart(figure):
     """Rounding called truncation, or a difference of 0 without a word."""
-    status, slider = figure.get_by_role("status"), figure.get_by_label("h", exact=True)
+    status, slider = (
+        figure.locator("[role=status]"),
+        figure.get_by_label("h", exact=True),
+    )
     assert slider.get_attribute("aria-valuetext") == "1e−3"
     expect(status).to_contain_text("about equal")
     move(figure, "h", 1)

@@ -87,7 +87,7 @@ const Live = (() => {
       ? { type: "range", min: 0, max: at.length - 1, step: 1 }
       : { type: "range", min, max, step });
     input.setAttribute("aria-label", label); // without the value, which aria-valuetext says
-    const shown = element("output");
+    const shown = element("output", { "aria-live": "off" }); // the slider itself is read aloud
     const node = element("label", { class: "live-slider" }, element("span", {}, label), input, shown);
     if (marks.length) node.append(markings(marks.map(([place, ...rest]) => at
       ? [at.indexOf(place) / (at.length - 1), ...rest]
