@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from helpers import ROOT
 from pages import PHONE
 from test_browser import AXE, BROKEN, TOO_WIDE
 
@@ -9,6 +10,14 @@ AXE_FAULTS = """async (id) => (await axe.run("#" + id)).violations
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`))"""
 # Numbers that no reader should meet.
 BAD = """(id) => /NaN|undefined|null|Infinity/.test(document.getElementById(id).outerHTML)"""
+
+
+def functions(browser, script):
+    """An empty page with the functions of a live figure, and nothing drawn."""
+    page = browser.new_page()
+    for name in ("live.js", script):
+        page.add_script_tag(path=ROOT / "_static" / "live" / name)
+    return page
 
 
 def show(visit, address, id, **options):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from live_figures import faults_everywhere, move, show, sound
+from live_figures import faults_everywhere, functions, move, show, sound
 from pages import PHONE
 from playwright.sync_api import expect
 
@@ -23,33 +23,41 @@ AT = """([name, xs, beta]) => xs.map((x) => [
     Activations.FUNCTIONS[name].value(x, beta), Activations.FUNCTIONS[name].slope(x, beta)])"""
 
 
+@pytest.fixture(scope="module")
+def page(browser):
+    """The figure's functions."""
+    page = functions(browser, "activations.js")
+    yield page
+    page.close()
+
+
 @pytest.fixture
 def figure(html, visit):
     """The live figure, ready."""
     return show(visit, (html / NAME).as_uri(), ID)[0]
 
 
-def found(figure, name, grid, beta=1.0):
+def found(page, name, grid, beta=1.0):
     """Values and slopes in the page."""
-    return np.array(figure.page.evaluate(AT, [name, grid.tolist(), beta])).T
+    return np.array(page.evaluate(AT, [name, grid.tolist(), beta])).T
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_values_and_slopes_are_those_of_jax(figure, name):
+def test_values_and_slopes_are_those_of_jax(page, name):
     """A formula mistyped, the exact GELU for JAX's, or another slope at a corner."""
     grid = np.linspace(-6, 6, 481, dtype=np.float32)
     assert 0 in grid
     function = FUNCTIONS[name]
-    values, slopes = found(figure, name, grid)
+    values, slopes = found(page, name, grid)
     assert np.allclose(values, function(grid), rtol=0, atol=1e-5)
     assert np.allclose(slopes, jax.vmap(jax.grad(function))(grid), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0, 10.0, 100.0])
-def test_beta_bends_swish_as_in_jax(figure, beta):
+def test_beta_bends_swish_as_in_jax(page, beta):
     """A β that reaches the value and not the slope."""
     grid = np.linspace(-6, 6, 481, dtype=np.float32)
-    values, slopes = found(figure, "Swish", grid, beta)
+    values, slopes = found(page, "Swish", grid, beta)
 
     def swish(x):
         return x * jax.nn.sigmoid(beta * x)

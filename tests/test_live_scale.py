@@ -6,16 +6,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from live_figures import faults_everywhere, move, show, sound
+from live_figures import faults_everywhere, functions, move, show, sound
 from playwright.sync_api import expect
 
 NAME, ID = "chapters/04_initialization.html", "fig-scales"
 
 
-@pytest.fixture
-def page(html, visit):
-    """The chapter, opened from the file system."""
-    return visit((html / NAME).as_uri()).page
+@pytest.fixture(scope="module")
+def page(browser):
+    """The figure's functions."""
+    page = functions(browser, "scale.js")
+    yield page
+    page.close()
 
 
 @pytest.fixture

@@ -6,12 +6,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from live_figures import faults_everywhere, move, show, sound
+from live_figures import faults_everywhere, functions, move, show, sound
 from playwright.sync_api import expect
 
 NAME, ID = "chapters/08_two_numbers.html", "fig-gradient-check"
 STEPS = [10.0 ** (-halves / 2) for halves in range(2, 21)]
 GAP = float(np.spacing(np.float32(np.log(10))))
+
+
+@pytest.fixture(scope="module")
+def page(browser):
+    """The figure's functions."""
+    page = functions(browser, "step_size.js")
+    yield page
+    page.close()
 
 
 @pytest.fixture
@@ -25,12 +33,10 @@ def loss(x, dtype):
     return np.log(dtype(9) + np.exp(dtype(20) * dtype(x)))
 
 
-def test_float32_is_that_of_numpy(figure):
+def test_float32_is_that_of_numpy(page):
     """An operation that is not rounded: float64 in the dress of float32."""
     xs = [sign * h for h in STEPS for sign in (-1, 1)]
-    found = figure.page.evaluate(
-        "xs => xs.map((x) => StepSize.loss(x, Math.fround))", xs
-    )
+    found = page.evaluate("xs => xs.map((x) => StepSize.loss(x, Math.fround))", xs)
     for x, value in zip(xs, found, strict=True):
         assert np.float32(value) == value
         assert abs(value - loss(x, np.float32)) <= GAP  # NumPy's exp may be one off
@@ -41,11 +47,11 @@ def test_float32_is_that_of_numpy(figure):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_differences_are_those_of_numpy(figure, dtype):
+def test_differences_are_those_of_numpy(page, dtype):
     """A difference that is taken of other numbers, or divided by another step."""
     name = dtype.__name__
     for h in STEPS:
-        seen = figure.page.evaluate("([h, t]) => StepSize.compare(h, t)", [h, name])
+        seen = page.evaluate("([h, t]) => StepSize.compare(h, t)", [h, name])
         difference = float(loss(h, dtype) - loss(-h, dtype))
         noise = 2 * float(np.spacing(dtype(np.log(10))))
         assert abs(seen["difference"] - difference) <= noise
@@ -58,7 +64,7 @@ def test_differences_are_those_of_numpy(figure, dtype):
             assert seen["difference"] % GAP == 0
 
 
-def test_slope_and_truncation_are_right(figure):
+def test_slope_and_truncation_are_right(page):
     """A true slope that isn't, or a truncation error that isn't a third derivative's."""
     with jax.enable_x64(True):
 
@@ -67,23 +73,21 @@ def test_slope_and_truncation_are_right(figure):
 
         first = jax.grad(exact)
         third = jax.grad(jax.grad(first))(0.0)
-        assert np.isclose(
-            first(0.0), figure.page.evaluate("StepSize.SLOPE"), rtol=1e-12
-        )
+        assert np.isclose(first(0.0), page.evaluate("StepSize.SLOPE"), rtol=1e-12)
         for h in (1e-3, 1e-4, 1e-5):
-            found = figure.page.evaluate("h => StepSize.compare(h, 'float64')", h)
+            found = page.evaluate("h => StepSize.compare(h, 'float64')", h)
             expected = float(third) * h**2 / 6 / 2
             assert np.isclose(found["truncation"], expected, rtol=1e-2)
     for name, dtype in (("float32", np.float32), ("float64", np.float64)):
-        gap = figure.page.evaluate("name => StepSize.GAP[name]", name)
+        gap = page.evaluate("name => StepSize.GAP[name]", name)
         assert gap == np.spacing(dtype(np.log(10)))
 
 
-def test_errors_have_the_shape_of_the_chapter(figure):
+def test_errors_have_the_shape_of_the_chapter(page):
     """A best step elsewhere than in the text, near 1e-3 in float32 and 1e-6 in float64."""
     best = {}
     for name in ("float32", "float64"):
-        errors = figure.page.evaluate(
+        errors = page.evaluate(
             "([hs, t]) => hs.map((h) => Math.abs(StepSize.compare(h, t).error))",
             [STEPS, name],
         )
