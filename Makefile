@@ -7,10 +7,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup book serve test test-quick test-mnist lint notebooks network cover bench clean
+.PHONY: help setup book pdf epub serve test test-quick test-mnist lint notebooks network digits cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
+	@echo "make pdf         build the book and print it into one PDF, in _build/pdf"
+	@echo "make epub        build the book and put it into one EPUB, in _build/epub"
 	@echo "make serve       build the book and show it on http://127.0.0.1:8000 (or PORT=...)"
 	@echo "make test        run the unit tests and every notebook, on the embedded digits"
 	@echo "make test-quick  run the quick tests of the package only"
@@ -18,6 +20,7 @@ help:
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
 	@echo "make network     train on MNIST the network of the page where one draws a digit"
+	@echo "make digits      write the embedded digits for the page where a network learns"
 	@echo "make cover       draw the cover of the front page"
 	@echo "make bench       measure what the record lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
@@ -38,6 +41,15 @@ book: setup
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 	@echo
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html, or run: make serve"
+
+# From pages that are already built: make pdf epub PAGES=
+PAGES = book
+
+pdf: $(PAGES)
+	$(BIN)/python tools/make_pdf.py
+
+epub: $(PAGES)
+	$(BIN)/python tools/make_epub.py
 
 serve: book
 	@echo "The book is on http://127.0.0.1:$(PORT) until you press Ctrl-C"
@@ -73,6 +85,9 @@ notebooks: setup
 
 network: setup
 	$(BIN)/python tools/draw_network.py
+
+digits: setup
+	$(BIN)/python tools/train_digits.py
 
 cover: setup
 	$(BIN)/python tools/cover.py

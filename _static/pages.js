@@ -16,3 +16,21 @@ function letFiguresScroll() {
 }
 window.addEventListener("resize", letFiguresScroll);
 window.addEventListener("load", letFiguresScroll);
+
+// On paper a page is light, whatever it is on the screen: the colors of code are the theme's, scheme by scheme.
+const paper = window.matchMedia("print");
+function dressForPaper() {
+  const page = document.documentElement;
+  if (page.dataset.theme !== "dark") return;
+  page.dataset.themeOnScreen = "dark";
+  page.dataset.theme = "light";
+}
+function dressForScreen() {
+  const page = document.documentElement;
+  if (!page.dataset.themeOnScreen) return;
+  page.dataset.theme = page.dataset.themeOnScreen;
+  delete page.dataset.themeOnScreen;
+}
+paper.addEventListener("change", () => (paper.matches ? dressForPaper() : dressForScreen()));
+window.addEventListener("beforeprint", dressForPaper);
+window.addEventListener("afterprint", dressForScreen);

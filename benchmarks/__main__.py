@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.parts import PARTS
+from benchmarks.parts import LONG, PARTS
 from benchmarks.record import DEFAULT, Record
 from benchmarks.tables import TABLES, heading
 from mnist_code.config import DATASETS
@@ -14,7 +14,7 @@ from mnist_code.errors import INTERRUPTED, MnistCodeError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the named parts, or all of them."""
+    """Run the named parts, or all that take minutes."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this program, alone and beside its peers. What the record already "
@@ -23,7 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="PART", help="which to run (default: all)"
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"which to run (default: all but {' and '.join(LONG)})",
     )
     parser.add_argument(
         "--record",
@@ -42,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--show", action="store_true", help="print the tables and measure nothing"
     )
     options = parser.parse_args(arguments)
-    names = options.parts or list(PARTS)
+    default = [name for name in PARTS if options.show or name not in LONG]
+    names = options.parts or default
     if unknown := set(names) - set(PARTS):
         parser.error(
             f"no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}"

@@ -1,7 +1,8 @@
-"""How close an epoch comes to the processor's own limit, and where the rest goes.
+"""How close an epoch comes to the speed of its matrix products alone, and where the rest goes.
 
-The limit is the best rate at which this machine multiplies matrices of the shapes that an update
-multiplies. The profile is XLA's own: the time of each operation of a compiled epoch.
+The ceiling is the best rate at which XLA multiplies float32 matrices of an update's shapes on this
+machine. The processor's peak may be higher, and so may other libraries or types. The profile is
+XLA's own: the time of each operation of a compiled epoch.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ Whatever must start fresh runs in a process of its own, and never with a compila
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import statistics
@@ -28,7 +29,9 @@ from mnist_code.errors import MnistCodeError
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 4  # of an epoch: the first compiles, of the others the median counts
-SEEDS = {"fast": 10, "accurate": 3}
+SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3}
+LONG = ("committee", "distilled")  # these take hours and run only when they are named
+RUNS = ROOT / "benchmarks" / "runs"  # what the long runs need to go on where they were
 BATCH_SIZES = (32, 128, 512, 2048, 4096)
 WIDTHS = (128, 512, 2048, 4096)
 
@@ -168,6 +171,69 @@ def accurate(record: Record, dataset: str) -> None:
     _recipe("accurate", record, dataset)
 
 
+def _train_long(
+    recipe: str, seed: int, dataset: str, *options: object
+) -> dict[str, Any]:
+    """`train --recipe …` with checkpoints: interrupted, it goes on after the last whole epoch.
+
+    The seconds are the sum of its epochs', however often it was interrupted.
+    """
+    folder = RUNS / f"{dataset}-{recipe}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = folder / "metrics"
+    run(
+        ["-m", "mnist_code", "train", "--recipe", recipe, "--seed", seed,
+         "--checkpoints", folder / "checkpoints", "--resume",
+         "--out", folder / "params.safetensors", "--metrics", metrics, *options],
+        dataset,
+    )  # fmt: skip
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    trained = sum(line["train_seconds"] for line in lines)
+    return {
+        "seconds": trained + sum(line["evaluate_seconds"] for line in lines),
+        "train_seconds": trained,
+        "test_accuracy": lines[-1]["test_accuracy"],
+        "epochs": len(lines),
+    }
+
+
+def committee(record: Record, dataset: str) -> None:
+    """Many of these networks, trained side by side and averaged; takes hours, when it is named."""
+    import jax
+
+    from mnist_code.checkpoint import Checkpoints
+    from mnist_code.evaluation import accuracy
+    from mnist_code.recipes import recipe_for
+
+    digits = data.load(dataset)
+    _, _, images, labels = data.on_device(digits)
+    for seed in range(SEEDS["committee"]):
+        if not record.wants("committee", str(seed)):
+            continue
+        figures = _train_long("committee", seed, dataset)
+        config = dataclasses.replace(recipe_for("committee", digits.name), seed=seed)
+        folder = RUNS / f"{dataset}-committee-{seed}" / "checkpoints"
+        params = Checkpoints(folder, config, digits.name).newest().state.params
+        figures["members"] = [
+            accuracy(jax.tree.map(lambda leaf, k=k: leaf[k], params), images, labels)
+            for k in range(config.members)
+        ]
+        record.set("committee", str(seed), figures)
+
+
+def distilled(record: Record, dataset: str) -> None:
+    """One network that learns from that committee: three seeds; takes hours, when it is named."""
+    seeds = [s for s in range(SEEDS["distilled"]) if record.wants("distilled", str(s))]
+    if not seeds:
+        return
+    teacher = RUNS / f"{dataset}-committee-0" / "params.safetensors"
+    if "0" not in record.parts.get("committee", {}) or not teacher.exists():
+        _train_long("committee", 0, dataset)
+    for seed in tqdm(seeds, desc="distilled", unit="seed", disable=None, leave=False):
+        figures = _train_long("distilled", seed, dataset, "--teacher", teacher)
+        record.set("distilled", str(seed), figures)
+
+
 def startup(record: Record, dataset: str) -> None:
     """What a run costs before it learns: imports, data, the first step; and memory."""
     if not record.wants("startup", "seconds"):
@@ -192,5 +258,8 @@ def growth(record: Record, dataset: str) -> None:
 
 
 PARTS = {
-    part.__name__: part for part in (epoch, ceiling, fast, accurate, startup, growth)
-}
+    part.__name__: part
+    for part in (
+        epoch, ceiling, fast, accurate, startup, growth, committee, distilled,
+    )
+}  # fmt: skip

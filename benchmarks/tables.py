@@ -56,9 +56,18 @@ def recipe(part: Part) -> str:
     seconds = sorted(run["seconds"] for run in runs)
     right = sorted(run["test_accuracy"] for run in runs)
     return (
-        f"{len(runs)} seeds of {runs[0]['epochs']} epochs, from process start: median "
+        f"{len(runs)} seed{'s' * (len(runs) > 1)} of {runs[0]['epochs']} epochs: median "
         f"{statistics.median(seconds):.2f} s ({seconds[0]:.2f} to {seconds[-1]:.2f}); "
         f"right {statistics.mean(right):.2%} (from {right[0]:.2%} to {right[-1]:.2%})"
+    )
+
+
+def committee(part: Part) -> str:
+    """The committee, and its members alone."""
+    members = [share for run in part.values() for share in run["members"]]
+    return (
+        f"{recipe(part)}\n{len(members)} members alone: right {statistics.mean(members):.2%} "
+        f"(from {min(members):.2%} to {max(members):.2%})"
     )
 
 
@@ -88,5 +97,5 @@ def growth(part: Part) -> str:
 
 TABLES = {
     "epoch": epoch, "ceiling": ceiling, "fast": recipe, "accurate": recipe,
-    "startup": startup, "growth": growth,
+    "startup": startup, "growth": growth, "committee": committee, "distilled": recipe,
 }  # fmt: skip

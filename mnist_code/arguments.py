@@ -1,4 +1,4 @@
-"""What argparse lacks: suggestions for typing errors, and messages that name options as typed."""
+"""Additions to argparse: suggestions for misspelled names, and messages that name the option."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ METAVARS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of one command, or of the name of a command followed by its options."""
+    """Parses either a single command, or the name of a command followed by its options."""
 
     commands: argparse._SubParsersAction | None = None
 
@@ -95,7 +95,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
-    """Which of the known names was meant: its initials, a piece of it, or a misspelling."""
+    """Guess which known name was meant from its initials, a part of it, or a misspelling."""
     names = {name.strip("-"): name for name in known}
     word = word.strip("-").lower().replace("_", "-")
     found = [

@@ -1,7 +1,7 @@
 """Random distortions of one image, as if the digit had been written again. `vmap` does a batch.
 
-A distortion is a displacement field: for each pixel, how far away (rows, columns) its new value is
-fetched.
+A distortion is a displacement field: it says how far from each pixel, in rows and columns, to look
+for the pixel's new value.
 """
 
 from __future__ import annotations
@@ -64,10 +64,11 @@ def affine_displacement(
 def elastic_displacement(
     key: Key[Array, ""], strength: float | Float[Array, ""] = 1.0
 ) -> Float[Array, "2 28 28"]:
-    """Displace each pixel at random, neighbors almost alike, as an unsteady hand would.
+    """Displace each pixel at random, but neighbors by similar amounts, like an unsteady hand.
 
-    Random displacements at 7 × 7 knots are blended with Gaussian weights. The paper blurs a random
-    displacement of every pixel instead: the same effect, with 16 times as many random numbers.
+    Random displacements at 7 × 7 knots are blended with Gaussian weights. The paper below blurs
+    random displacements of all pixels. The effect is the same, but it takes 16 times as many random
+    numbers.
 
     Source:
         Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to
@@ -93,9 +94,9 @@ def elastic_displacement(
 def warp(
     image: Float[Array, "28 28"], displacement: Float[Array, "2 28 28"]
 ) -> Float[Array, "28 28"]:
-    """Fetch the value of each pixel from where its displacement points; black outside the image.
+    """Look up each pixel's new value where its displacement points; outside the image, it's black.
 
-    A place between pixels gets a weighted mean of the four around it.
+    Between pixels, the value is a weighted mean of the four nearest.
 
     Args:
         image: any float32.
@@ -134,7 +135,7 @@ def distort(
     image: Float[Array, "28 28"],
     strength: float | Float[Array, ""] = 1.0,
 ) -> Float[Array, "28 28"]:
-    """Distort one image at random, both ways at once, fetching each pixel only once.
+    """Distort one image at random in both ways, with a single interpolation.
 
     Args:
         key: determines the distortion; the same key gives the same picture.

@@ -1,8 +1,8 @@
-"""A trained network as a script for a web page: 8 bits a weight, one character each.
+"""Write a trained network as a script for a web page: 8 bits per weight, one character each.
 
-A page opened from the file system may not `fetch`, so parameters travel as text in a script of
-their own. Most weights are small beside the largest of their row; the characters of small numbers
-take one byte, the others two, and all together take less room than as base64.
+A page that was opened from the file system may not `fetch`, so the parameters come as text in a
+script of their own. Most weights are much smaller than the largest in their row. Small numbers
+become characters of one byte and large ones of two, which takes up less space than base64.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST = 127  # of the integers
 def quantize(
     weights: Float32[np.ndarray, "out in"],
 ) -> tuple[Int8[np.ndarray, "out in"], Float32[np.ndarray, " out"]]:
-    """Round weights to 8-bit integers, each row in steps of its own.
+    """Round weights to 8-bit integers, with a step size for each row.
 
     Args:
         weights: of one layer.
@@ -70,7 +70,7 @@ def script(
 ) -> str:
     """A classic script that defines `NETWORK`: what the page `draw` needs to know.
 
-    Inputs whose weights are all zero take no room: `inputs` names the others.
+    Inputs whose weights are all zero are left out; `inputs` lists the others.
 
     Args:
         params: of the trained network.
@@ -113,5 +113,5 @@ def _characters(places: Int[np.ndarray, " n"]) -> str:
 
 
 def _shortest(values: Float32[np.ndarray, " n"]) -> list[float]:
-    """The shortest decimals that are these float32 numbers again."""
+    """The shortest decimals that convert back to the same float32 numbers."""
     return [float(str(value)) for value in values]

@@ -85,13 +85,20 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
 class Checkpoints:
     """The newest checkpoints of one run, in a folder of their own."""
 
-    def __init__(self, folder: str | os.PathLike[str], config: Config, dataset: str):
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        config: Config,
+        dataset: str,
+        teacher: str | None = None,
+    ):
         """Use a folder; create it if it is missing.
 
         Args:
             folder: holds the checkpoints of this run and nothing else.
             config: of the run.
             dataset: the name of the data set that was loaded.
+            teacher: the fingerprint of the network that this one learns from, if there is one.
 
         Raises:
             FileError: the folder cannot be created.
@@ -99,7 +106,11 @@ class Checkpoints:
         import orbax.checkpoint as ocp  # takes a second, and only checkpoints need it
 
         self.folder = Path(folder).absolute()
-        self.run = {**dataclasses.asdict(config), "dataset": dataset}
+        self.run = {
+            **dataclasses.asdict(config),
+            "dataset": dataset,
+            "teacher": teacher,
+        }
         self.config = config
         self._ocp = ocp
         try:
@@ -195,8 +206,10 @@ class Checkpoints:
         """Refuse the checkpoint of a different run. Training longer is allowed where it can be."""
         done = len(record["history"])
         may_differ = {"epochs"} if self.config.schedule == "decay" else set()
+        # What an earlier version did not record was what is now the default.
+        defaults = dataclasses.asdict(Config())
         for name, ours in json.loads(json.dumps(self.run)).items():
-            theirs = record["run"].get(name)
+            theirs = record["run"].get(name, defaults.get(name))
             if theirs != ours and name not in may_differ:
                 raise ConfigError(
                     f"{name} is {ours}, but it was {theirs} in the run that wrote the "

@@ -43,6 +43,7 @@ _POSITIVE = _Range(
 )
 _FRACTION = _Range(lambda value: 0 <= value < 1, "at least 0 and below 1")
 _STRENGTH = _Range(lambda value: 0 <= value < 3, "at least 0 and below 3")
+_TEMPERATURE = _Range(lambda value: 0 <= value <= 100, "from 0 to 100")
 _SEED = _Range(lambda value: 0 <= value < 2**32, "from 0 to 4294967295")
 
 
@@ -112,6 +113,16 @@ class Config:
         "strength of the random distortion of each image; 0 for none",
         allowed=_STRENGTH,
     )
+    members: int = _setting(
+        1,
+        "networks to train side by side, as a committee that answers together",
+        allowed=_COUNT,
+    )
+    temperature: float = _setting(
+        0.0,
+        "0: learn from the labels; above 0: from a teacher's probabilities at this temperature",
+        allowed=_TEMPERATURE,
+    )
     evaluate: str = _setting(
         "epoch",
         "epoch: after every epoch; end: once, on test images only",
@@ -145,8 +156,9 @@ class Config:
     def is_classic(self) -> bool:
         """True for the program of Part I, plain gradient descent written by hand."""
         settings = (self.optimizer, self.schedule, self.initialization)
-        extras = self.label_smoothing + self.distortion
-        return settings == ("sgd", "decay", "normal") and extras == 0
+        extras = self.label_smoothing + self.distortion + self.temperature
+        plain = extras == 0 and self.members == 1
+        return settings == ("sgd", "decay", "normal") and plain
 
 
 DATASETS = Config.__dataclass_fields__["dataset"].metadata["choices"]

@@ -40,10 +40,10 @@ def export(
         params: of the trained network.
         format: "savedmodel" produces a folder, which must not exist yet; each of the others
             produces a file.
-        path: where it goes; by default, a name that shows the format.
+        path: the file or folder to write; by default, it's named after the format.
 
     Returns:
-        Where it went.
+        The path that was written.
 
     Raises:
         FileError: `path` cannot be written, or the folder exists already.

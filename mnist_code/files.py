@@ -1,4 +1,4 @@
-"""Atomic writes: a file is complete, or it is not there."""
+"""Atomic writes: a file appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:
-    """Fail now, rather than after an hour of training, if `path` could not be written.
+    """Fail now, not after an hour of training, if `path` can't be written.
 
     Raises:
         FileError: as for `atomic_write`.

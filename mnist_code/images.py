@@ -1,9 +1,9 @@
-"""Bring any picture of a digit to the form of MNIST's: 28 × 28, light ink on black, centered.
+"""Turn any picture of a digit into an image like MNIST's: 28 × 28, white on black, centered.
 
 MNIST's images were made by fitting a digit into a box of 20 × 20 pixels, keeping its proportions,
 and placing that box so that the ink's center of mass lies in the middle of 28 × 28 (LeCun, Bottou,
 Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998, section III.A).
-A network trained on such images reads only such images.
+A network trained on such images can't read any others.
 """
 
 from __future__ import annotations
@@ -87,6 +87,34 @@ def _trim_frame(
     return inside if steps.min() > 0.3 else gray
 
 
+def _check_edges(gray: Float[np.ndarray, "height width"]) -> None:
+    """Refuse a picture with a thumb, a bar, or something else that is solid at its edge.
+
+    Lines are thinner, shadows larger or softer.
+
+    Raises:
+        ImageError: there is such a thing.
+    """
+    if min(gray.shape) < 64:  # too coarse to tell them apart
+        return
+    side = max(gray.shape)
+    smooth = ndimage.gaussian_filter(gray, side / 250) + 0.01
+    paper = np.median(smooth)
+    for relative in (smooth / paper, paper / smooth):  # darker things, lighter things
+        thick = np.ones((side // 40, side // 40))
+        solid = ndimage.binary_opening(relative < 0.75, thick)
+        regions, count = ndimage.label(relative < 0.9)
+        every = np.arange(1, count + 1)
+        core = ndimage.sum(solid, regions, every)
+        area = ndimage.sum(regions > 0, regions, every)
+        at_edge = np.where(solid, regions, 0)  # where a line ends, nothing is solid
+        at_edge[1:-1, 1:-1] = 0
+        sharp = area < 1.5 * core
+        size = (core > 0.01 * gray.size) & (core < 0.2 * gray.size)
+        if (sharp & size & np.isin(every, at_edge)).any():
+            raise ImageError(f"something solid touches its edge. {CROP}")
+
+
 def _find_ink(
     gray: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
@@ -149,7 +177,7 @@ def _remove_lines(
 def _choose_digit(
     ink: Float[np.ndarray, "height width"],
 ) -> tuple[Float[np.ndarray, "height width"], list[str]]:
-    """Keep the heaviest shape and the pieces close to it; say what makes the choice doubtful."""
+    """Keep the shape with the most ink and the pieces near it; list reasons to doubt the choice."""
     top = ink.max()
     if top < MIN_CONTRAST:
         raise ImageError("nothing stands out from the paper: it is almost of one color")
@@ -207,14 +235,14 @@ def _without_transparency(picture: Image.Image) -> Image.Image:
 def read_image(
     source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
 ) -> UInt8[np.ndarray, "28 28 1"]:
-    """Read one picture of a digit and bring it to MNIST's form.
+    """Read one picture of a digit, and turn it into an image like MNIST's.
 
-    Any size and format that Pillow opens (PNG, JPEG, ...), dark on light or light on dark, in
-    color, with transparency, on ruled paper, partly in the shadow, rotated by the camera.
+    The picture may have any size and any format that Pillow opens (PNG, JPEG, ...). The digit may
+    be dark on light or light on dark, in color, on ruled paper, or partly in the shadow.
 
     Args:
         source: the path of a file, or its content.
-        max_pixels: larger pictures are refused before they are unpacked.
+        max_pixels: larger pictures are refused before they are decoded.
 
     Raises:
         ImageError: the file is missing, empty or not an image, or it does not show one digit.
@@ -225,11 +253,13 @@ def read_image(
 def read_with_hints(
     source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
 ) -> tuple[UInt8[np.ndarray, "28 28 1"], list[str]]:
-    """Like `read_image`, and says what in the picture makes an answer doubtful: often nothing."""
+    """Read a picture like `read_image`, and list what makes any answer about it doubtful."""
     path = "the image" if isinstance(source, bytes) else os.fspath(source)
     picture = _open(source, path, max_pixels)
     try:
-        ink = _find_ink(_trim_frame(np.asarray(picture, np.float64) / 255))
+        gray = _trim_frame(np.asarray(picture, np.float64) / 255)
+        _check_edges(gray)
+        ink = _find_ink(gray)
         ink, hints = _choose_digit(_remove_lines(_remove_lines(ink).T).T)
         return fit_box(ink)[..., None], hints
     except ImageError as error:

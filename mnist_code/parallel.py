@@ -83,7 +83,7 @@ def accuracy(
         params: the network's parameters, a copy on every device.
         images: float32 from 0 to 1, a copy on every device.
         labels: 0 to 9, a copy on every device.
-        mesh: the devices; each counts in its own share of the images.
+        mesh: the devices to divide the images among.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jax.nn.one_hot(3, 10))]  # always says 3

@@ -27,7 +27,7 @@ from mnist_code.parallel import AXIS, make_mesh
 from mnist_code.quiet import suppress_output
 from mnist_code.recipes import State, start
 
-LOST_SECONDS = 20  # a process that is silent for so long counts as lost
+LOST_SECONDS = 20  # a process that has been silent for this long counts as lost
 CONNECT_SECONDS = 120  # for all processes to start
 
 

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-# What JAX and Matplotlib log about the machine when they are first used: that a GPU could be used,
-# that a folder is read-only, that fonts are being searched. None of it changes a result, and in a
-# notebook it would be part of some cell's output.
+# JAX and Matplotlib log these when they're first used: that a GPU isn't being used, that a folder
+# is read-only, that fonts are being searched. None of that changes a result, but in a notebook it
+# would become part of a cell's output.
 _NOTICES = {
     "jax._src.xla_bridge": ["may be present on this machine"],
     "matplotlib": [

@@ -1,4 +1,4 @@
-"""What a run writes after each epoch, and reads back when it is resumed."""
+"""Write the results of each epoch to files, and read them back to resume a run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Recorder:
 
     @staticmethod
     def check(params: Path, metrics: Path | None) -> None:
-        """Fail before training, rather than after it, if a file could not be written.
+        """Fail before training, not after it, if a file can't be written.
 
         Raises:
             FileError: one of the two cannot be written.
@@ -64,7 +64,7 @@ class Recorder:
         return len(found.history), found.state, found.corrupt
 
     def record(self, result: EpochResult) -> None:
-        """Write everything that one epoch leaves behind.
+        """Write the results of one epoch.
 
         Raises:
             FileError: a file cannot be written, or the disk is full.
@@ -75,7 +75,7 @@ class Recorder:
         self._save(result.state, result.epoch)
 
     def _save(self, state: State, epoch: int) -> None:
-        save_params(self.params, state.params)
+        save_params(self.params, state.network)
         self.saved_epoch = epoch  # only now: Ctrl-C may interrupt the saving
         if self.metrics is not None:
             lines = "".join(json.dumps(line) + "\n" for line in self.history)

@@ -32,7 +32,7 @@ from mnist_code.errors import (
     MnistCodeError,
     reason,
 )
-from mnist_code.images import read_image
+from mnist_code.images import doubts, read_with_hints
 from mnist_code.model import Params, probabilities
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ class RequestError(MnistCodeError):
         self.status = status
 
 
-def images_of(content_type: str, body: bytes) -> Float[np.ndarray, "n 784"]:
+def images_of(
+    content_type: str, body: bytes
+) -> tuple[Float[np.ndarray, "n 784"], list[str] | None]:
     """The images of one request to `POST /invocations`, in the form that the network takes.
 
     Args:
@@ -67,12 +69,15 @@ def images_of(content_type: str, body: bytes) -> Float[np.ndarray, "n 784"]:
             `application/json` for `{"instances": [...]}`, each 784 or 28 × 28 numbers from 0 to 1.
         body: the bytes of the request.
 
+    Returns:
+        The images, and what may make the answer for a picture doubtful (None for JSON).
+
     Raises:
         RequestError: the body is empty, of another type, malformed, or holds too many images.
 
     Example:
         >>> body = json.dumps({"instances": [[0.5] * 784]}).encode()
-        >>> images_of("application/json", body).shape
+        >>> images_of("application/json", body)[0].shape
         (1, 784)
     """
     if not body:
@@ -81,11 +86,12 @@ def images_of(content_type: str, body: bytes) -> Float[np.ndarray, "n 784"]:
         )
     if content_type in PICTURES:
         try:
-            return as_vectors(read_image(body, MAX_PIXELS)[None])
+            picture, hints = read_with_hints(body, MAX_PIXELS)
         except ImageError as error:
             raise RequestError(400, str(error)) from None
+        return as_vectors(picture[None]), hints
     if content_type == "application/json":
-        return _instances(body)
+        return _instances(body), None
     raise RequestError(
         415,
         f"The Content-Type must be {', '.join(PICTURES)} or application/json, "
@@ -93,18 +99,27 @@ def images_of(content_type: str, body: bytes) -> Float[np.ndarray, "n 784"]:
     )
 
 
-def predictions(rows: Float[np.ndarray, "n 10"]) -> dict[str, Any]:
-    """The answer of `POST /invocations`, from the probabilities of its images.
+def predictions(
+    rows: Float[np.ndarray, "n 10"], hints: list[str] | None = None
+) -> dict[str, Any]:
+    """The answer to `POST /invocations`, from the probabilities of its images.
+
+    Returns:
+        `{"predictions": [{"label": ..., "probabilities": [...]}]}`, one for each image; and a
+        "hint" that says why, if the answer for a picture may well be wrong.
 
     Example:
         >>> predictions(np.eye(10, dtype=np.float32)[[3]])["predictions"][0]["label"]
         3
     """
-    return {
+    answer: dict[str, Any] = {
         "predictions": [
             {"label": int(row.argmax()), "probabilities": row.tolist()} for row in rows
         ]
     }
+    if hints is not None and (hint := doubts(hints, float(rows.max()))):
+        answer["hint"] = hint
+    return answer
 
 
 def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
@@ -286,10 +301,10 @@ def create_app(
         classify = batcher(request)
         body = await _read(request, read_seconds)
         content_type = request.headers.get("content-type", "").split(";")[0].strip()
-        images = await anyio.to_thread.run_sync(
+        images, hints = await anyio.to_thread.run_sync(
             images_of, content_type.lower(), body, limiter=workers
         )
-        return JSONResponse(predictions(await classify(images)))
+        return JSONResponse(predictions(await classify(images), hints))
 
     async def metrics(request):
         return Response(counters.text(), media_type=counters.media_type)

@@ -23,7 +23,7 @@ from mnist_code.recipes import State, compile_ahead, recipe_epoch, start
 
 
 class EpochResult(NamedTuple):
-    """What one epoch produced."""
+    """The results of one epoch."""
 
     epoch: int  # counted from 0
     train_loss: float  # nats, averaged over the epoch's batches
@@ -31,15 +31,15 @@ class EpochResult(NamedTuple):
     test_accuracy: float | None
     train_seconds: float  # the first epoch's include compilation
     evaluate_seconds: float
-    state: State  # what the next epoch starts from
+    state: State  # where the next epoch starts
 
     @property
     def params(self) -> Params:
-        """The parameters after the epoch."""
-        return self.state.params
+        """The parameters after the epoch; of a committee, those of the network that joins it."""
+        return self.state.network
 
     def metrics(self) -> dict[str, float | None]:
-        """All numbers, without the state: one line of a metrics file."""
+        """Everything but the state: one line of a metrics file."""
         numbers = self._asdict()
         del numbers["state"]
         return numbers
@@ -51,25 +51,28 @@ def epochs(
     state: State | None = None,
     start_epoch: int = 0,
     mesh: Mesh | None = None,
+    teacher: Params | None = None,
 ) -> Iterator[EpochResult]:
     """Train, and yield a result after each epoch. Stop iterating to stop training.
 
-    The same configuration gives the same parameters, bit for bit, on the same machine. So does a
-    run that continues from the state of an earlier one, because every key is derived from the seed
-    and the number of the epoch.
+    On the same machine, the same configuration always gives the same parameters, down to the last
+    bit. That includes runs that are resumed from a saved state, because every random key is derived
+    from the seed and the number of the epoch.
 
     Args:
-        dataset: digits to train and test with.
+        dataset: the digits to train on and to test with.
         config: the recipe.
-        state: the state after epoch `start_epoch - 1` of the same configuration; without it, a
-            fresh one.
-        start_epoch: the epoch to begin with.
-        mesh: the devices among which each batch is divided; without it, the first device does
-            everything.
+        state: the state to start from, which epoch `start_epoch - 1` of the same configuration
+            returned; by default, a new one.
+        start_epoch: the first epoch to run.
+        mesh: the devices to divide each batch among; by default, the first device does all the
+            work.
+        teacher: the network to learn from, of any size, if `config` has a temperature.
 
     Raises:
-        ConfigError: the batch is larger than the training set.
-        DivergedError: the loss or a parameter is no longer finite. The last result is still good.
+        ConfigError: the batch is larger than the training set; or there's a temperature without a
+            teacher, or a teacher without a temperature.
+        DivergedError: the loss or a parameter is no longer finite. The results so far are good.
 
     Example:
         >>> from mnist_code import data
@@ -86,7 +89,12 @@ def epochs(
             f"batch_size must be at most the {sizes[0]:,} training images of {dataset.name}, "
             f"not {config.batch_size:,}"
         )
-    # What the compiled epoch does not depend on must not cause another compilation.
+    if (teacher is not None) != (config.temperature > 0):
+        raise ConfigError(
+            f"temperature must be {'above 0 with' if teacher else '0 without'} a teacher, "
+            f"not {config.temperature:g}"
+        )
+    # Settings that the compiled epoch does not use must not make JAX compile it again.
     if config.is_classic:
         compiled_for = Config(
             batch_size=config.batch_size, layer_sizes=config.layer_sizes
@@ -94,12 +102,13 @@ def epochs(
     else:
         compiled_for = dataclasses.replace(config, seed=0, dataset="auto")
     ahead = mesh is None and not config.is_classic
-    compiling = compile_ahead(compiled_for, *sizes) if ahead else []
+    compiling = compile_ahead(compiled_for, *sizes, teacher) if ahead else []
     train_images, train_labels, test_images, test_labels = replicate(
         on_device(dataset), mesh
     )
     init_key, epoch_key = replicate(_keys(config.seed), mesh)
     state = replicate(start(init_key, compiled_for) if state is None else state, mesh)
+    teacher = replicate(teacher, mesh)
     for epoch in range(start_epoch, config.epochs):
         began = time.perf_counter()
         concurrent.futures.wait(compiling)
@@ -108,8 +117,9 @@ def epochs(
         )
         key = jax.random.fold_in(epoch_key, epoch)
         new_state, train_loss = recipe_epoch(
-            state, train_images, train_labels, key, rate, config=compiled_for, mesh=mesh
-        )
+            state, train_images, train_labels, key, rate,
+            config=compiled_for, mesh=mesh, teacher=teacher,
+        )  # fmt: skip
         jax.block_until_ready(new_state)
         trained = time.perf_counter()
         if not (_is_finite(new_state) and math.isfinite(train_loss)):
@@ -120,11 +130,12 @@ def epochs(
         state = new_state
         each = config.evaluate == "epoch"
         last = epoch == config.epochs - 1
+        network = state.network if each or last else state.params
         train_accuracy = test_accuracy = None
         if each:
-            train_accuracy = accuracy(state.params, train_images, train_labels, mesh)
+            train_accuracy = accuracy(network, train_images, train_labels, mesh)
         if each or last:
-            test_accuracy = accuracy(state.params, test_images, test_labels, mesh)
+            test_accuracy = accuracy(network, test_images, test_labels, mesh)
         yield EpochResult(
             epoch,
             float(train_loss),
@@ -138,12 +149,12 @@ def epochs(
 
 @jax.jit
 def _keys(seed):
-    """The key of the initial parameters, and the one that all epochs' keys are derived from."""
+    """Two keys: one to draw the parameters with, and one to derive the keys of all epochs from."""
     return tuple(jax.random.split(jax.random.key(seed)))
 
 
 def _is_finite(state: State) -> bool:
-    """NumPy answers this without having to compile the question."""
+    """Check in NumPy, which, unlike JAX, has nothing to compile first."""
     return all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(state))
 
 
@@ -153,14 +164,14 @@ def fit(
     """Train for all epochs of `config`.
 
     Args:
-        dataset: digits to train and test with.
+        dataset: the digits to train on and to test with.
         config: the recipe; by default the program of Part I.
 
     Returns:
-        The trained parameters, and the result of every epoch.
+        The trained parameters, and the result of each epoch.
 
     Raises:
-        As `epochs`.
+        The same errors as `epochs`.
     """
     history = list(epochs(dataset, config or Config()))
     return history[-1].params, history

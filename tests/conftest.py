@@ -37,6 +37,7 @@ NEEDED = (
     "beartype",
     "hypothesis",
     "playwright",
+    "prometheus_client",
     "psutil",
     "starlette",
     "uvicorn",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import nbformat
 import numpy as np
 import pytest
 
@@ -14,6 +15,13 @@ from mnist_code.model import init_network_params
 ROOT = Path(__file__).parent.parent
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 SMALL = (784, 16, 10)
+
+
+def title(chapter):
+    """A chapter's heading, from its file, without the marks of code."""
+    cells = nbformat.read(chapter, 4).cells
+    heading = next(c.source for c in cells if c.source.startswith("# "))
+    return heading.splitlines()[0].removeprefix("# ").replace("`", "")
 
 
 def numpy_predict(params, images):

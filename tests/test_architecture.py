@@ -32,9 +32,9 @@ def imported(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module == "mnist_code":
             names |= {alias.name for alias in node.names} - {"__version__"}
-        else:
+        elif isinstance(node, ast.Import | ast.ImportFrom):
             found = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            found += [alias.name for alias in getattr(node, "names", []) if not found]
+            found += [alias.name for alias in node.names if not found]
             names |= {
                 name.split(".")[1] for name in found if name.startswith("mnist_code.")
             }

@@ -12,18 +12,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from helpers import CHAPTERS, ROOT
+from helpers import CHAPTERS, ROOT, title
 
 from conftest import build_book
 
 pytestmark = pytest.mark.slow
-
-
-def title(chapter):
-    """The heading of a chapter, from its file."""
-    import nbformat
-
-    return nbformat.read(chapter, 4).cells[0].source.splitlines()[0].lstrip("# ")
 
 
 @pytest.fixture

@@ -22,7 +22,9 @@ from safetensors.numpy import save
 from mnist_code import cli, recorder, training
 from mnist_code.cli import main
 from mnist_code.config import Config
-from mnist_code.data import load
+from mnist_code.data import as_vectors, load
+from mnist_code.images import as_text, read_image
+from mnist_code.model import probabilities
 from mnist_code.recipes import recipe_for
 from mnist_code.storage import load_params, save_params
 from mnist_code.training import epochs, fit
@@ -103,6 +105,34 @@ def test_train_saves_what_fit_would(capsys, dataset, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics", "out"]
 
 
+def test_a_committee_teaches_one_network(capsys, tmp_path):
+    """A file of a committee that no command reads; a teacher left out, swapped, or ignored."""
+    short = ["train", "--epochs", "1", "--batch-size", "144", "--distortion", "0"]
+    committee = [*short, "--recipe", "committee", "--members", "2", "--out", "two"]
+    assert main(committee) == 0
+    assert [weights.shape for weights, _ in load_params("two")] == [
+        (1024, 784), (10, 1024)
+    ]  # fmt: skip
+    assert main(["evaluate", "--params", "two"]) == 0
+
+    capsys.readouterr()
+    distilled = [*short, "--recipe", "distilled", "--checkpoints", "run"]
+    with pytest.raises(SystemExit, match="2"):
+        main(distilled)
+    assert "--teacher: a network that learns at a temp" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main([*short, "--teacher", "two"])
+    assert "--recipe distilled" in capsys.readouterr().err
+    assert main([*distilled, "--teacher", "two"]) == 0
+    assert load_params("params.safetensors")[0][0].shape == (512, 784)
+
+    assert main([*committee, "--seed", "1", "--out", "others"]) == 0
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="2"):
+        main([*distilled, "--resume", "--teacher", "others"])
+    assert "--teacher is " in capsys.readouterr().err
+
+
 def test_options_are_those_of_the_configuration():
     """A default that stands in two places."""
     options = vars(cli._parser().parse_args(["train"]))
@@ -114,6 +144,7 @@ def test_options_are_those_of_the_configuration():
     assert asked == {
         "dataset", "epochs", "batch_size", "learning_rate", "seed", "optimizer",
         "schedule", "initialization", "label_smoothing", "distortion", "evaluate",
+        "members", "temperature",
     }  # fmt: skip
     assert {options[name] for name in asked} == {None}  # left to the recipe
     given = [
@@ -162,7 +193,7 @@ def test_help_names_the_options(command, capsys):
     for option in {"train": ("--dataset", "--epochs", "--batch-size", "--learning-rate", "--seed",
                              "--out", "--metrics", "--checkpoints", "--resume", "--devices",
                              "--coordinator", "--processes", "--process-id"),
-                   "evaluate": ("--params", "--dataset"), "predict": ("--params", "IMAGE"),
+                   "evaluate": ("--params", "--dataset"), "predict": ("--params", "--show"),
                    "export": ("--params", "--format", "--out"),
                    "serve": ("--params", "--host", "--port", "--read-seconds"),
                    }.get("".join(command), ("train", "evaluate", "predict")):  # fmt: skip
@@ -194,7 +225,7 @@ def test_predict_answers_for_each_picture(capsys, dataset, params_file, tmp_path
     assert main(["predict", "--params", str(params_file), *paths]) == 0
     lines = capsys.readouterr().out.splitlines()
     found = [
-        re.fullmatch(r"(.*): (\d) \(probability ([\d.]+)%\)", line).groups()
+        re.match(r"(.*): (\d) \(probability ([\d.]+)%\)(?:$|\. Not)", line).groups()
         for line in lines
     ]
     assert [path for path, _, _ in found] == paths
@@ -203,6 +234,52 @@ def test_predict_answers_for_each_picture(capsys, dataset, params_file, tmp_path
     )
     assert right >= 10
     assert all(10 <= float(probability) <= 100 for _, _, probability in found)
+
+
+def test_predict_says_why_it_may_be_wrong(capsys, dataset, trained, params_file):
+    """A doubtful answer given as if it were certain, or a doubt about every answer."""
+    images = dataset.test_images
+    certain = int(
+        probabilities(trained, jax.numpy.asarray(as_vectors(images)))
+        .max(axis=1)
+        .argmax()
+    )
+    page = Image.new("L", (80, 40))
+    page.paste(Image.fromarray(images[certain, ..., 0]), (6, 6))
+    page.resize((640, 320)).save("one.png")
+    page.paste(Image.fromarray(images[0, ..., 0]), (46, 6))
+    page.resize((640, 320)).save("two.png")
+    assert main(["predict", "--params", str(params_file), "one.png", "two.png"]) == 0
+    sure, doubtful = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"one.png: \d \(probability [\d.]+%\)", sure)
+    assert re.match(
+        r"two.png: \d \(probability .*%\)\. Not sure: .*2 shapes of similar size",
+        doubtful,
+    )
+
+
+def test_predict_shows_what_the_network_sees(capsys, params_file, picture):
+    """Another picture than the network's, or one that is printed unasked."""
+    arguments = ["predict", "--params", str(params_file), str(picture)]
+    main(arguments)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert main([*arguments, "--show"]) == 0
+    answer, shown = capsys.readouterr().out.split("\n", 1)
+    assert answer.startswith(f"{picture}: ")
+    assert shown == as_text(read_image(picture)) + "\n"
+    assert shown.isascii()  # so that it can be printed anywhere
+
+
+def test_train_says_what_to_expect_of_ones_own_pictures(capsys, dataset, monkeypatch):
+    """A newcomer who trusts 97% of the test digits, and tries a picture."""
+    main(["train", "--epochs", "1"])
+    *_, expected, last = capsys.readouterr().out.splitlines()
+    assert last.startswith("Test accuracy")
+    assert re.match(r"Expect less of your own pictures: .*\d with accurate\.", expected)
+    as_if = dataclasses.replace(dataset, name="mnist")
+    monkeypatch.setattr(cli.data, "load", lambda name: as_if)
+    main(["train", "--epochs", "1"])
+    assert "Expect less" not in capsys.readouterr().out
 
 
 def test_a_bad_picture_does_not_hide_the_good(capsys, params_file, picture, tmp_path):
@@ -225,7 +302,7 @@ def test_predict_reads_a_pipe(name, python, params_file, picture):
     with subprocess.Popen(["cat", picture], stdout=subprocess.PIPE) as cat:
         result = python(*command, stdin=cat.stdout)
     assert (result.returncode, result.stderr) == (0, "")
-    assert re.fullmatch(rf"{name}: \d \(probability [\d.]+%\)\n", result.stdout)
+    assert re.match(rf"{name}: \d \(probability [\d.]+%\)", result.stdout)
     result = python(*command, input=content[: len(content) // 2].hex())
     assert result.returncode == 1
     assert one_sentence(result.stderr).startswith("error: Cannot read ")

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 import nbformat
 import pytest
 from helpers import CHAPTERS, ROOT
-from nbval.plugin import IPyNbFile
+from nbval.plugin import IPyNbFile, get_sanitize_patterns
 
 from mnist_code.book import plots
 
@@ -98,6 +98,13 @@ def another(character):
     """A letter for a letter, a digit for a digit."""
     after = chr(ord(character) + 1)
     return after if after.isalnum() else {"9": "8", "z": "y", "Z": "Y"}[character]
+
+
+def test_every_rule_is_read():
+    """A rule that nbval skips without a word, since it lacks the space after `replace:`."""
+    text = (ROOT / "tests" / "sanitize.cfg").read_text(encoding="utf-8")
+    rules = get_sanitize_patterns(text)
+    assert len(rules) == text.count("\n[") == len(re.findall("^regex:", text, re.M))
 
 
 def test_most_cells_are_compared_in_earnest(nbval_cells):

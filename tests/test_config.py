@@ -23,6 +23,8 @@ def test_defaults_are_those_of_the_book():
         "initialization": "normal",
         "label_smoothing": 0.0,
         "distortion": 0.0,
+        "members": 1,
+        "temperature": 0.0,
         "evaluate": "epoch",
         "decay_rate": 0.95,
         "decay_steps": 5,
@@ -52,6 +54,8 @@ def test_it_cannot_be_changed():
         "evaluate": ["never"],
         "label_smoothing": [-0.1, 1.0, math.nan],
         "distortion": [-0.1, 3.0, math.nan, math.inf],
+        "members": [0, -5],
+        "temperature": [-1.0, math.nan, math.inf],
         "layer_sizes": [
             (),
             (784,),

@@ -100,6 +100,15 @@ def test_is_a_valid_notebook_under_one_megabyte(path, notebook):
     assert path.stat().st_size < 1_000_000
 
 
+def test_begins_with_how_to_get_the_package(notebook):
+    """A notebook opened in an empty folder, whose first cell fails and nothing says why."""
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert "pip install mnist_code.zip" in first.source
+    assert first.metadata.tags == ["remove-cell"]  # a page does not show it
+    assert notebook.cells[1].source.startswith("# ")
+
+
 def test_imports_the_package(code):
     """A chapter that goes its own way."""
     assert any(

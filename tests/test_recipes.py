@@ -8,16 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from test_model import numpy_predict
 from test_training import SMALL, assert_close, batch_of, same_bits
 
 from mnist_code import recipes
 from mnist_code.config import Config
 from mnist_code.data import load
-from mnist_code.errors import DivergedError
+from mnist_code.errors import ConfigError, DivergedError
 from mnist_code.learning import learning_rate, loss, train_epoch
 from mnist_code.model import init_network_params
 from mnist_code.recipes import (
     RECIPES,
+    as_one_network,
+    distillation_loss,
     he_params,
     recipe_epoch,
     recipe_for,
@@ -31,19 +34,23 @@ FAST = Config(
     schedule="one-cycle", initialization="he", layer_sizes=SMALL,
 )  # fmt: skip
 RICH = dataclasses.replace(FAST, label_smoothing=0.1)
+COMMITTEE = dataclasses.replace(RICH, members=3)
+PUPIL = dataclasses.replace(FAST, temperature=2.0)
 
 
 def test_the_recipes_have_names_that_the_command_line_offers():
     """A recipe lost; a classic one that is not the program of Part I."""
-    assert list(RECIPES) == ["classic", "fast", "accurate"]
+    assert list(RECIPES) == ["classic", "fast", "accurate", "committee", "distilled"]
     assert RECIPES["classic"] == Config()
-    assert [recipe.is_classic for recipe in RECIPES.values()] == [True, False, False]
+    assert [name for name, recipe in RECIPES.items() if recipe.is_classic] == [
+        "classic"
+    ]
 
 
 @pytest.mark.parametrize(
     "change",
     [{"optimizer": "adam"}, {"schedule": "one-cycle"}, {"initialization": "he"},
-     {"label_smoothing": 0.1}, {"distortion": 0.5}],
+     {"label_smoothing": 0.1}, {"distortion": 0.5}, {"members": 2}, {"temperature": 1.0}],
 )  # fmt: skip
 def test_one_setting_is_enough_to_leave_the_classic_program(change):
     """A setting that is accepted and then ignored."""
@@ -149,8 +156,8 @@ def test_he_initialization_keeps_the_size_of_activations():
 @pytest.mark.parametrize(
     "config",
     [Config(epochs=3, layer_sizes=SMALL), FAST, RICH,
-     dataclasses.replace(FAST, optimizer="adam", learning_rate=1e-3)],
-    ids=["classic", "fast", "rich", "adam"],
+     dataclasses.replace(FAST, optimizer="adam", learning_rate=1e-3), COMMITTEE],
+    ids=["classic", "fast", "rich", "adam", "committee"],
 )  # fmt: skip
 def test_a_run_that_goes_on_ends_with_the_same_bits(dataset, config):
     """Something that decides the run and is not in the state: a step count, a momentum, a key."""
@@ -212,7 +219,8 @@ def test_what_is_compiled_ahead_is_what_runs(dataset):
         key = jax.block_until_ready(jax.random.key(1))
         jax.block_until_ready(state)
         between = compiled.count("/jax/core/compile/backend_compile_duration")
-        recipe_epoch(state, images, labels, key, 0.2, config=config, mesh=None)
+        same = {"config": config, "mesh": None, "teacher": None}  # as in `epochs`
+        recipe_epoch(state, images, labels, key, 0.2, **same)
         after = compiled.count("/jax/core/compile/backend_compile_duration")
     finally:
         jax.monitoring.unregister_event_duration_listener(listen)
@@ -232,6 +240,108 @@ def test_divergence_is_told(dataset):
     """Parameters of NaN that are yielded as if they were good."""
     with pytest.raises(DivergedError, match="below 1e\\+30"):
         list(epochs(dataset, dataclasses.replace(FAST, learning_rate=1e30)))
+
+
+def committee_of(sizes, members=3):
+    """The members' parameters one by one, and stacked."""
+    keys = jax.random.split(jax.random.key(5), members)
+    each = [init_network_params(key, sizes, 0.2) for key in keys]
+    return each, jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+
+
+@pytest.mark.parametrize("sizes", [SMALL, (784, 16, 12, 10)], ids=["one", "two"])
+def test_a_committee_as_one_network_answers_with_the_mean(sizes):
+    """Members mixed up, a sum for a mean, a member that sees another's units."""
+    each, stacked = committee_of(sizes)
+    images = jax.random.uniform(jax.random.key(6), (7, 784))
+    mean = np.mean([numpy_predict(params, images) for params in each], axis=0)
+    found = numpy_predict(as_one_network(stacked), images)
+    np.testing.assert_allclose(found, mean, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("change", [{}, {"optimizer": "sgd", "schedule": "decay",
+    "initialization": "normal", "label_smoothing": 0.0}], ids=["rich", "plain"])  # fmt: skip
+def test_members_learn_as_if_alone(train, change):
+    """One order or one set of distortions for all members; a step that mixes them."""
+    images, labels = (array[:480] for array in train)
+    config = dataclasses.replace(COMMITTEE, distortion=0.0, **change)
+    alone = dataclasses.replace(config, members=1)
+    key, init_key = jax.random.key(3), jax.random.key(0)
+    state = start(init_key, config)
+    new, mean_loss = recipe_epoch(state, images, labels, key, 0.2, config)
+    losses = []
+    for member, keys in enumerate(
+        zip(jax.random.split(init_key, 3), jax.random.split(key, 3), strict=True)
+    ):
+        one, value = recipe_epoch(
+            start(keys[0], alone), images, labels, keys[1], 0.2, alone
+        )
+        mine = jax.tree.map(lambda leaf, member=member: leaf[member], new.params)
+        assert_close(mine, one.params, rtol=0, atol=1e-5)
+        losses.append(float(value))
+    assert float(mean_loss) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert len(set(losses)) == 3
+
+
+def test_a_committee_is_tested_and_saved_as_one_network(dataset):
+    """The accuracy of one member, or parameters that no other command can read."""
+    *_, last = epochs(dataset, dataclasses.replace(COMMITTEE, distortion=0.3))
+    assert [weights.shape for weights, _ in last.params] == [(48, 784), (10, 48)]
+    images = dataset.test_images.reshape(-1, 784) / 255
+    members = [
+        jax.tree.map(lambda leaf, k=k: leaf[k], last.state.params) for k in range(3)
+    ]
+    mean = np.mean([numpy_predict(params, images) for params in members], axis=0)
+    right = np.mean(mean.argmax(axis=1) == dataset.test_labels)
+    assert last.test_accuracy == pytest.approx(right, abs=1.5 / len(images))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+def test_distillation_is_cross_entropy_at_a_temperature(temperature):
+    """Only one side divided by the temperature; its square forgotten; a sum for a mean."""
+    params, images, _ = batch_of(9)
+    (teacher, *_), _ = committee_of((784, 24, 10))
+    logits, theirs = (
+        numpy_predict(some, images) / temperature for some in (params, teacher)
+    )
+    soft = np.exp(theirs) / np.exp(theirs).sum(axis=1, keepdims=True)
+    log = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -(temperature**2) * (soft * log).sum(axis=1).mean()
+    found = distillation_loss(params, images, teacher, temperature)
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_pupil_comes_to_agree_with_its_teacher(dataset):
+    """A teacher that learns too, that is ignored, or whose labels are the true ones.
+
+    This teacher is wrong about everything: it calls each digit by the number after it.
+    """
+    shifted = dataclasses.replace(
+        dataset,
+        train_labels=(dataset.train_labels + 1) % 10,
+        test_labels=(dataset.test_labels + 1) % 10,
+    )
+    config = dataclasses.replace(FAST, epochs=6)
+    *_, taught = epochs(shifted, config)
+    teacher = jax.tree.map(jnp.copy, taught.params)
+    pupil = dataclasses.replace(config, temperature=2.0, seed=1)
+    *_, last = epochs(dataset, pupil, teacher=teacher)
+    assert same_bits(teacher, taught.params)
+    assert last.test_accuracy < 0.2
+    images = jnp.asarray(dataset.test_images.reshape(-1, 784) / 255, jnp.float32)
+    answers = [
+        numpy_predict(params, images).argmax(1) for params in (teacher, last.params)
+    ]
+    assert np.mean(answers[0] == answers[1]) > 0.85
+
+
+def test_a_teacher_and_a_temperature_go_together(dataset):
+    """A teacher that is silently ignored, or one that is missing only after a minute."""
+    teacher = init_network_params(jax.random.key(0), SMALL)
+    with pytest.raises(ConfigError, match="temperature must be 0 without a teacher"):
+        next(epochs(dataset, PUPIL))
+    with pytest.raises(ConfigError, match="temperature must be above 0 with a teacher"):
+        next(epochs(dataset, FAST, teacher=teacher))
 
 
 @pytest.mark.slow
@@ -256,4 +366,7 @@ def test_settings_for_few_images_leave_mnist_and_the_classic_program_alone():
     for name, recipe in RECIPES.items():
         assert recipe_for(name, "mnist") == recipe
     assert recipe_for("classic", "digits") == RECIPES["classic"]
-    assert recipe_for("accurate", "digits").batch_size < RECIPES["accurate"].batch_size
+    few = recipe_for("accurate", "digits")
+    assert few.batch_size < RECIPES["accurate"].batch_size
+    assert few.distortion > RECIPES["accurate"].distortion
+    assert recipe_for("fast", "digits").distortion == 0

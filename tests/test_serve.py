@@ -143,6 +143,21 @@ def test_a_picture_is_answered_as_predict_would(content_type, server, dataset, t
     assert (status, found["label"]) == (200, expected.argmax())
 
 
+def test_a_doubtful_picture_is_answered_with_a_hint(server, dataset, trained):
+    """A doubt that the command tells and the server keeps to itself; or one about everything."""
+    images = dataset.test_images
+    certain = int(
+        probabilities(trained, jnp.asarray(as_vectors(images))).max(axis=1).argmax()
+    )
+    _, content = server.invoke(as_picture(images[certain]), "image/png")
+    assert "hint" not in content
+    two = as_picture(np.hstack([images[certain], images[0]]), side=400)
+    status, content = server.invoke(two, "image/png")
+    assert status == 200
+    assert content["hint"].startswith("Not sure: the picture shows 2 shapes")
+    assert "hint" not in server.invoke(as_json(as_vectors(images[:1])))[1]
+
+
 def test_sixty_four_clients_at_once_are_all_answered(server, dataset, trained):
     """A request lost in a crowd, or an answer that went to another client."""
     images = as_vectors(dataset.test_images[:64])

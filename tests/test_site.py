@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import zipfile
 from collections import Counter
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from helpers import CHAPTERS
+from helpers import CHAPTERS, ROOT
 
-from mnist_code.book.site_pages import LONGEST, fold_long_outputs
+from mnist_code.book.site_pages import LONGEST, PACKAGE, fold_long_outputs
 
 LOADING = {
     "script": "src",
@@ -139,6 +141,44 @@ def test_a_chapter_downloads_as_the_notebook_that_the_tests_run(site):
         link = f"../_sources/chapters/{chapter.name}"
         assert link in pages[page].links
         assert (page.parent / link).read_bytes() == chapter.read_bytes()
+
+
+def test_the_menu_of_a_chapter_offers_the_package(site, python, tmp_path):
+    """A notebook that is downloaded without what it imports; an archive that lacks a file."""
+    html, pages = site
+    for chapter in CHAPTERS:
+        assert (
+            f"../{PACKAGE}" in pages[html / "chapters" / f"{chapter.stem}.html"].links
+        )
+    assert PACKAGE not in pages[html / "index.html"].links
+    with zipfile.ZipFile(html / PACKAGE) as archive:
+        archive.extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    package = ROOT / "mnist_code"
+    ours = {
+        path.relative_to(package) for path in package.rglob("*.*") if path.is_file()
+    }
+    theirs = {
+        path.relative_to(folder / "mnist_code")
+        for path in folder.rglob("mnist_code/**/*.*")
+    }
+    assert theirs == {path for path in ours if path.parts[-2:-1] != ("__pycache__",)}
+    assert {"pyproject.toml", "requirements.txt", "README.md"} <= set(
+        os.listdir(folder)
+    )
+    program = "import mnist_code, mnist_code.book.plots; print(mnist_code.__file__)"
+    result = python("-c", program, cwd=folder)
+    assert str(folder) in result.stdout, result.stderr
+
+
+def test_how_to_get_the_package_is_said_in_the_notebook_only(site):
+    """A note for those who downloaded a chapter, in the way of those who read its page."""
+    html, _ = site
+    for page in (html / "chapters").glob("*.html"):
+        assert (
+            "pip install mnist_code.zip"
+            not in page.read_text("utf-8").split("<article")[1]
+        )
 
 
 def long_notebook(lines):

@@ -65,18 +65,33 @@ const Live = (() => {
     return node;
   }
 
+  /** An arrow from one place to another, as a line and its head; `head` is the length of the head. */
+  function arrow([x1, y1], [x2, y2], { head = 9, ...attributes } = {}) {
+    const length = Math.hypot(x2 - x1, y2 - y1) || 1;
+    const [dx, dy] = [(x2 - x1) / length, (y2 - y1) / length];
+    const [x, y] = [x2 - dx * head, y2 - dy * head];
+    const points = [[x2, y2], [x - (dy * head) / 2, y + (dx * head) / 2], [x + (dy * head) / 2, y - (dx * head) / 2]];
+    return svg("g", { class: "live-arrow", ...attributes },
+      svg("line", { x1, y1, x2: x, y2: y }),
+      svg("polygon", { points: points.map((point) => point.map((c) => c.toFixed(1)).join()).join(" ") }));
+  }
+
   // ---- Controls: each is { node, value, set(value) } ----
 
   /**
    * A slider. `say` turns its number into the words that are shown beside it and read aloud;
-   * with `at`, a list, it moves over the list's entries.
+   * with `at`, a list, it moves over the list's entries. `marks`, a list of [value, text, side], names places below it.
    */
-  function slider({ label, min = 0, max = 1, step = 0.01, at, value, say = words, change }) {
+  function slider({ label, min = 0, max = 1, step = 0.01, at, marks = [], value, say = words, change }) {
     const input = element("input", at
       ? { type: "range", min: 0, max: at.length - 1, step: 1 }
       : { type: "range", min, max, step });
+    input.setAttribute("aria-label", label); // without the value, which aria-valuetext says
     const shown = element("output");
     const node = element("label", { class: "live-slider" }, element("span", {}, label), input, shown);
+    if (marks.length) node.append(markings(marks.map(([place, ...rest]) => at
+      ? [at.indexOf(place) / (at.length - 1), ...rest]
+      : [(place - min) / (max - min), ...rest])));
     const control = {
       node,
       get value() { return at ? at[Number(input.value)] : Number(input.value); },
@@ -92,6 +107,14 @@ const Live = (() => {
     input.addEventListener("input", () => { tell(); change?.(control.value); });
     control.set(value);
     return control;
+  }
+
+  /** Short lines with words below a slider; a word stands left or right of its line, or in the middle. */
+  function markings(marks) {
+    const row = element("span", { class: "live-marks", "aria-hidden": "true" });
+    row.append(...marks.map(([share, text, side = "middle"]) =>
+      element("span", { class: `live-mark-${side}`, style: `--live-share: ${share.toFixed(4)}` }, text)));
+    return row;
   }
 
   /** A choice of one from a few: `options` is a list of [value, text]. */
@@ -127,9 +150,10 @@ const Live = (() => {
 
   /**
    * The buttons Play, Step and Start over. `step` does one step and says whether there is another. Play stops at
-   * the end and when the page is hidden; for readers who asked for less motion, it goes to the end at once.
+   * the end and when the page is hidden; for readers who asked for less motion, it goes to the end at once. `begin`
+   * runs when Play is pressed, and may go back to the start of what has ended.
    */
-  function player({ step, reset, every = 300, most = 200 }) {
+  function player({ step, reset, begin, every = 300, most = 200 }) {
     let timer = null;
     const play = button("Play", () => (timer ? stop() : start()));
     function stop() {
@@ -138,6 +162,7 @@ const Live = (() => {
       play.textContent = "Play";
     }
     function start() {
+      begin?.();
       if (calm()) {
         for (let i = 0; i < most && step(); i++);
         return;
@@ -150,6 +175,52 @@ const Live = (() => {
       button("Step", () => { stop(); step(); }),
       button("Start over", () => { stop(); reset(); }));
     return { node, stop };
+  }
+
+  /** A line that says what is seen. It is read aloud when it has stopped changing, not for each frame or tug. */
+  function status(pause = 500) {
+    const node = element("p", { role: "status", class: "live-status", "aria-live": "off" });
+    let timer = null;
+    return {
+      node,
+      say(text) {
+        if (text === node.textContent) return;
+        const first = !node.textContent;
+        clearTimeout(timer);
+        set(node, { "aria-live": "off" });
+        node.textContent = text;
+        if (first) return; // nobody is told what nobody did
+        timer = setTimeout(() => {
+          set(node, { "aria-live": "polite" });
+          node.textContent = "";
+          node.textContent = text;
+        }, pause);
+      },
+    };
+  }
+
+  /**
+   * Let mouse, pen or finger drag something in an SVG: `move(x, y)` gets places in its own units. A mouse takes hold anywhere,
+   * and a tap is a move as well; a finger drags only what is in `handle`, so that the page still scrolls.
+   */
+  function drag(node, handle, move) {
+    const to = (event) => {
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(node.getScreenCTM().inverse());
+      move(point.x, point.y);
+    };
+    let held = null;
+    // The style touch-action does not reach everything inside an SVG; this keeps the page still in any browser.
+    handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+    node.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || (event.pointerType === "touch" && !handle.contains(event.target))) return;
+      held = event.pointerId;
+      node.setPointerCapture(held);
+      event.preventDefault(); // no text is selected on the way
+      to(event);
+    });
+    node.addEventListener("pointermove", (event) => { if (event.pointerId === held) to(event); });
+    for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { held = null; });
+    node.addEventListener("click", to);
   }
 
   // ---- A chart ----
@@ -218,5 +289,5 @@ const Live = (() => {
     build(stage);
   }
 
-  return { words, linear, logarithmic, clamp, ticks, set, element, svg, slider, choice, check, button, calm, player, chart, figure };
+  return { words, linear, logarithmic, clamp, ticks, set, element, svg, arrow, slider, choice, check, button, calm, player, status, drag, chart, figure };
 })();

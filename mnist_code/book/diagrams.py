@@ -1,4 +1,4 @@
-"""The book's drawings: diagrams that explain, made of boxes, circles and arrows, not of data.
+"""The book's diagrams: drawings of boxes, circles and arrows that show ideas instead of data.
 
 Each function takes no data and returns a `Figure` in the style of `mnist_code.book.plots`.
 """

@@ -24,7 +24,7 @@ def new_figure(
 ) -> tuple[Figure, np.ndarray]:
     """A figure in the book's style, at the width of its text, and its axes as a 2-D array.
 
-    The figure is closed for pyplot: nothing piles up, and a notebook shows it once.
+    Pyplot forgets the figure, so figures don't pile up, and a notebook shows each of them once.
 
     Args:
         rows: axes above each other.
@@ -57,7 +57,7 @@ def show_image(
 def pixel_values(
     image: UInt8[np.ndarray, "28 28 1"], rows: slice, columns: slice
 ) -> Figure:
-    """A part of an image, enlarged, with the number of each pixel written on it.
+    """Enlarge a part of an image, and write the value of each pixel on it.
 
     Args:
         image: uint8, 0 to 255.
@@ -87,12 +87,12 @@ def sample_grid(
     predicted: Int[np.ndarray, " n"] | None = None,
     columns: int = 8,
 ) -> Figure:
-    """A grid of images, each under its label; a wrong prediction is written beside it.
+    """A grid of images with their labels as titles. Wrong predictions are shown as well.
 
     Args:
         images: uint8 or any range that matplotlib scales by itself.
         labels: 0 to 9.
-        predicted: what a classifier said, if it is to be shown.
+        predicted: what a classifier answered, to show where it is wrong.
         columns: images in a row.
 
     Example:

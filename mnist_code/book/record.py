@@ -1,4 +1,4 @@
-"""The record: figures measured once by `make bench`, because they take too long for a notebook."""
+"""The record: measurements that take too long for a notebook, made once by `make bench`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PATH = Path(__file__).with_name("record.json")
 
 
 def load() -> dict[str, Any]:
-    """Read the record: the machine it was made on, and one part per question.
+    """Read the record, which names the machine and has one part for each question.
 
     Example:
         >>> sorted(load())

@@ -4,12 +4,14 @@ It folds long outputs of cells, mends roles and names that a screen reader trips
 each page the scripts that belong on it. sphinx-thebe adds its settings to each page twice, which is
 an error in every browser's console, and names a host to load more from; no page of this book runs
 its code. Jupyter Book adds each script of `_static` to every page; `SCRIPTS` says which page needs
-which.
+which. Whoever downloads a chapter finds the package that it imports in the same menu.
 """
 
 from __future__ import annotations
 
 import json
+import zipfile
+from pathlib import Path
 from typing import Any
 
 from myst_nb.sphinx_ import HideCodeCellNode  # type: ignore[import-untyped]
@@ -31,8 +33,28 @@ SCRIPTS = {
     "chapters/07_autodiff": ["live/live.js", "live/descent.js", "live/reverse.js"],
     "chapters/08_two_numbers": ["live/live.js", "live/step_size.js"],
     "chapters/09_jit": ["live/live.js", "live/trace.js"],
-    "draw": ["network.js", "draw.js"],
+    "draw": ["images.js", "canvas.js", "network.js", "draw.js"],
+    "train": [
+        "live/live.js",
+        "images.js",
+        "canvas.js",
+        "train/digits.js",
+        "train/enlarge.js",
+        "train/engine.js",
+        "train/safetensors.js",
+        "train/worker.js",
+        "train/curves.js",
+        "train/train.js",
+    ],
 }
+PACKAGE = "mnist_code.zip"  # what `pip install` takes, beside the front page
+PACKED = (
+    "pyproject.toml",
+    "requirements.txt",
+    "constraints.txt",
+    "README.md",
+    "LICENSE",
+)
 ONLY_THERE = {name for names in SCRIPTS.values() for name in names}
 
 
@@ -65,6 +87,43 @@ def mend_roles(
             context["body"] = context["body"].replace(wrong, right)
 
 
+def offer_package(
+    _app: Sphinx, _page: str, _template: str, context: dict, _doctree: Any
+) -> None:
+    """Put the package beside the notebook in the menu that downloads a chapter."""
+    if context.get("page_source_suffix") != ".ipynb":
+        return
+    for group in context.get("header_buttons", []):
+        if group.get("label") == "download-buttons":
+            button = {
+                "type": "link",
+                "url": context["pathto"](PACKAGE, 1),
+                "text": PACKAGE,
+                "tooltip": f"The notebook imports it: pip install {PACKAGE}",
+                "icon": "fas fa-file",
+                "label": "download-package-button",
+            }
+            group["buttons"].insert(1, button)
+
+
+def pack(app: Sphinx, error: Exception | None) -> None:
+    """Write the package, in a folder of its own, for those who have only the pages."""
+    if error is not None or app.builder.format != "html":
+        return
+    root = Path(app.srcdir)
+    files = [path for path in (root / "mnist_code").rglob("*.*") if path.is_file()]
+    names = sorted(path.relative_to(root).as_posix() for path in files)
+    with zipfile.ZipFile(app.outdir / PACKAGE, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (*PACKED, *names):
+            if "__pycache__" not in name:
+                # Without the date of the file, the same files make the same archive.
+                archive.writestr(
+                    zipfile.ZipInfo(f"mnist_code/{name}"),
+                    (root / name).read_bytes(),
+                    zipfile.ZIP_DEFLATED,
+                )
+
+
 class Unfold(SphinxPostTransform):
     """Open folded cells where nothing can be clicked, or where the folding node is unknown."""
 
@@ -93,9 +152,11 @@ def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> Non
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Read before the notebooks' parser; drop after the extensions that add scripts."""
+    """Read before the notebooks' parser; change pages after the extensions that add to them."""
     app.add_post_transform(Unfold)
     app.connect("source-read", fold_long_outputs)
     app.connect("html-page-context", choose_scripts, priority=900)
+    app.connect("html-page-context", offer_package, priority=900)
     app.connect("html-page-context", mend_roles)
+    app.connect("build-finished", pack)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Time functions honestly: wait for the result, keep the first call apart, take the median."""
+"""Timing that doesn't fool you: wait for results, separate the first call, report the median."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 
 @dataclass(frozen=True)
 class Timing:
-    """What calls of a function took, in seconds."""
+    """How long calls of a function took, in seconds."""
 
-    first: float  # the first call: of a compiled function, tracing and compilation included
+    first: float  # the first call, which traces and compiles if the function is jitted
     steady: float  # the median of the later calls
 
     @property
     def compilation(self) -> float:
-        """What the first call took longer than the later ones, at least 0."""
+        """How much longer the first call took than the later ones, and never less than 0."""
         return max(self.first - self.steady, 0.0)
 
     def __str__(self) -> str:
@@ -32,19 +32,21 @@ class Timing:
 def measure(
     function: Callable, *arguments: Any, repeats: int = 20, seconds: float = 2.0
 ) -> Timing:
-    """Time calls of `function(*arguments)`, each until its result is there.
+    """Time calls of `function(*arguments)`, and wait for the result of each.
 
-    JAX returns before the device has finished; a time read then is too short. To see compilation,
-    pass a function that was not called before, such as a fresh `jax.jit(f)`.
+    JAX returns before the device has finished, so stopping the clock right away would report too
+    little. To see how long compiling takes, pass a function that hasn't been called yet, such as
+    a new `jax.jit(f)`.
 
     Args:
-        function: what to time; if it donates its arguments, wrap it so that it makes them anew.
-        arguments: for the function.
-        repeats: later calls at most, 1 or more.
-        seconds: no further call is begun after this time.
+        function: the function to time. If it donates its arguments, wrap it in a function that
+            copies them first.
+        arguments: what to pass to the function.
+        repeats: the maximum number of calls after the first, at least 1.
+        seconds: the time after which no new call is started.
 
     Returns:
-        The time of the first call, and the median of the later ones (at least one).
+        The time of the first call, and the median of the later ones, of which there's at least one.
 
     Example:
         >>> timing = measure(jax.jit(lambda x: x + 1), 1.0, repeats=3)
@@ -60,16 +62,18 @@ def compare(
     repeats: int = 20,
     seconds: float = 2.0,
 ) -> dict[str, Timing]:
-    """Time several functions on the same arguments, taking turns, so that all meet the same moment.
+    """Time several functions on the same arguments.
+
+    The functions take turns, so whatever slows the machine down slows all of them down.
 
     Args:
-        functions: by name.
-        arguments: for every function.
-        repeats: rounds of later calls at most, 1 or more.
-        seconds: no further round is begun after this time, times the number of functions.
+        functions: the functions to time, by name.
+        arguments: what to pass to each function.
+        repeats: the maximum number of rounds after the first, at least 1.
+        seconds: the time per function after which no new round is started.
 
     Returns:
-        A timing per name.
+        The timing of each function, by name.
 
     Example:
         >>> timings = compare({"sum": sum, "sorted": sorted}, range(1000), repeats=3)
@@ -92,7 +96,7 @@ def compare(
 
 
 def pretty(seconds: float) -> str:
-    """A time with the unit that suits it, to three digits.
+    """Format a time with three significant digits and a suitable unit.
 
     Example:
         >>> pretty(0.0123456), pretty(73.21), pretty(2e-7)

@@ -1,8 +1,8 @@
 """The embedded data set: real handwritten digits, available without a network.
 
-scikit-learn carries 1,797 digits of 8 × 8 pixels, the test part of the "Optical Recognition of
-Handwritten Digits" data set of the UCI repository (E. Alpaydin and C. Kaynak, 1998). Here they are
-brought to MNIST's form, so that every line written for MNIST works for them.
+scikit-learn comes with 1,797 digits of 8 × 8 pixels, the test part of the "Optical Recognition of
+Handwritten Digits" data set of the UCI repository (E. Alpaydin and C. Kaynak, 1998). This
+module gives them the form of MNIST, so any code that works with MNIST works with them.
 """
 
 from __future__ import annotations

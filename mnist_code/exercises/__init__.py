@@ -1,4 +1,4 @@
-"""Checks for the exercises of the book: each names what is wrong with an answer, or praises it."""
+"""Checks for the book's exercises. Each says what's wrong with an answer, or that nothing is."""
 
 from mnist_code.exercises.autodiff import check_loss
 from mnist_code.exercises.classification import check_accuracy

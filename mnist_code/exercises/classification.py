@@ -83,7 +83,7 @@ def _check_case(
 
 
 def _batch_mistakes(is_right: np.ndarray) -> list[tuple[float, str]]:
-    """What comes of averaging over batches, and of leaving out the last one."""
+    """The results of averaging over batches, and of leaving out the last batch."""
     mistakes = []
     for size in (2, 4, 5, 8, 10, 16, 20, 25, 32, 50, 64, 100):
         if size < len(is_right):

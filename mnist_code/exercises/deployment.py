@@ -43,7 +43,7 @@ def check_quantized(quantize: Callable[..., Any]) -> None:
 
 
 def _weights() -> np.ndarray:
-    """Rows of very different size, one of them zeros and two of one sign."""
+    """Rows of very different magnitudes: one is all zeros, and two have only one sign."""
     weights = np.random.default_rng(0).normal(size=(ROWS, COLUMNS))
     weights *= np.array([1e-3, 1, 50, 0, 1, 1])[:, None]
     weights[4] = -np.abs(weights[4])

@@ -1,4 +1,4 @@
-"""What all checks share: calling a reader's function, and saying what is wrong with its answer."""
+"""What all checks need: a way to call a reader's function, and to explain what's wrong with it."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _check_signature(
 
 
 def _reason(error: Exception, on_shapes: str) -> str:
-    """What to say about an error: advice where we have some, and its first line otherwise."""
+    """Explain an error: with advice if there is some, or with the first line of its message."""
     for kind_of_error, advice in TRACING:
         if isinstance(error, kind_of_error):
             return advice
@@ -139,7 +139,7 @@ def _reason(error: Exception, on_shapes: str) -> str:
 
 
 def _first(name: str) -> str:
-    """The name at the start of a sentence, unless it is Python's."""
+    """Capitalize a name for the start of a sentence, unless it is a name in Python."""
     return f"{name[0].upper()}{name[1:]}" if " " in name else name
 
 
@@ -168,7 +168,7 @@ def unpack(
 
 
 def numbers(value: Any, name: str = "what your function returns") -> np.ndarray:
-    """A NumPy array, a JAX array, a number or a list of numbers, as a NumPy array."""
+    """Convert an array, a number or a list of numbers to a NumPy array."""
     try:
         array = np.asarray(value)
     except Exception:
@@ -232,7 +232,7 @@ def _is_close(found: Any, other: Any, tolerance: float) -> bool:
 
 
 def _difference(found: Any, right: Any, name: str) -> str:
-    """The value that should be there and the one that is, at the worst place of an array."""
+    """Say what the value should be and what it is; of an array, where the two differ most."""
     found, right = np.asarray(found, np.float64), np.asarray(right, np.float64)
     if found.ndim == 0 and name:
         return f"{name} should be {right:,.7g}, but is {found:,.7g}"

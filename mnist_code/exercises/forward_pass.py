@@ -100,7 +100,7 @@ def _check_large(softmax: Callable) -> None:
 
 
 def _why_not_finite(softmax: Callable) -> str:
-    """Tell one that subtracts nothing from one that subtracts the wrong number."""
+    """Distinguish a softmax that subtracts nothing from one that subtracts the wrong number."""
     with np.errstate(all="ignore"):
         near = np.asarray(call(softmax, jnp.asarray(PLAIN + 1000)))
     if np.isfinite(near).all():

@@ -64,7 +64,7 @@ def _moves(pictures: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 def _why_no_move(pictures: np.ndarray, image: np.ndarray) -> str:
-    """What a picture is that is none of the 25."""
+    """Explain a result that is none of the 25 possible pictures."""
     farthest = 27
     padded = np.pad(image, farthest)
     for picture in pictures[:8]:
@@ -100,7 +100,7 @@ def _why_no_move(pictures: np.ndarray, image: np.ndarray) -> str:
 
 
 def _check_moves(seen: np.ndarray) -> None:
-    """All 25 moves occur, and one as often as another."""
+    """Check that all 25 moves occur, and that they are equally likely."""
     kinds = int((seen > 0).sum())
     names = (("up", "down"), ("left", "right"))
     if kinds == 1:
@@ -136,5 +136,5 @@ def _check_moves(seen: np.ndarray) -> None:
 
 
 def _is_line(seen: np.ndarray) -> bool:
-    """Whether each move of the rows goes with one move of the columns."""
+    """Whether the move of the rows determines the move of the columns."""
     return bool(((seen > 0).sum(axis=0) == 1).all())

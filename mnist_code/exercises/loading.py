@@ -148,7 +148,7 @@ def _check_seeds(batches: Callable) -> None:
 
 
 def _check_chance(batches: Callable) -> None:
-    """Every order is as likely as every other, as far as can be seen."""
+    """Check, as far as samples can tell, that all orders are equally likely."""
     examples, size = 100, 32
     orders = np.array([_order(batches, seed) for seed in range(PASSES)])
     block = np.arange(examples) // size

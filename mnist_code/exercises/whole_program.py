@@ -73,7 +73,7 @@ def _check_case(second_choice: Callable, images: int, classes: int) -> None:
 
 
 def _masked(logits: np.ndarray, ranks: np.ndarray) -> list[tuple[np.ndarray, str]]:
-    """What comes of hiding the highest score badly."""
+    """The results of wrong ways to hide the highest score."""
     rows, first = np.arange(len(logits)), ranks[:, -1]
     zeroed, lowered = logits.copy(), logits.copy()
     zeroed[rows, first] = 0
