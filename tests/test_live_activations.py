@@ -106,7 +106,7 @@ def test_keyboard_moves_x(figure):
 
 
 @pytest.mark.parametrize("picture", [0, 1])
-def test_finger_drags_the_point(html, visit, picture):
+def test_mouse_drags_the_point(html, visit, picture):
     """A drag that is off where the drawing is scaled, or one that leaves the slider behind."""
     figure, seen = show(visit, (html / NAME).as_uri(), ID, viewport=PHONE)
     drawing = figure.locator("svg").nth(picture)
@@ -124,6 +124,25 @@ def test_finger_drags_the_point(html, visit, picture):
     seen.page.mouse.move(box["x"] + 2 * box["width"], box["y"], steps=4)
     assert float(slider.input_value()) == 5
     seen.page.mouse.up()
+
+
+def test_finger_drags_the_point(html, visit):
+    """A page that scrolls away from under the finger, or a point too small to take hold of."""
+    address = (html / NAME).as_uri()
+    figure, seen = show(visit, address, ID, viewport=PHONE, has_touch=True)
+    dot = figure.locator("circle").first
+    dot.scroll_into_view_if_needed()
+    box = dot.bounding_box()
+    x, y = box["x"] + box["width"] / 2 + 10, box["y"] + box["height"] / 2 + 5
+    session = seen.page.context.new_cdp_session(seen.page)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        ("touchMove", [{"x": x + 40, "y": y}]),
+        ("touchMove", [{"x": x + 80, "y": y}]),
+        ("touchEnd", []),
+    ):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert float(figure.get_by_label("x", exact=True).input_value()) > 2
 
 
 def test_ends_of_the_sliders_are_numbers(figure):

@@ -111,6 +111,7 @@ def test_words_tell_the_two_errors_apart(figure):
     )
     move(figure, "h", 6 / 18)
     expect(status).to_contain_text("nearly all rounding")
+    expect(status).to_contain_text("for the same reason")
     expect(status).to_contain_text("2 gaps of 2.4e−7 apart where 1.68 would be right")
     move(figure, "h", 2 / 18)
     expect(status).to_contain_text(

@@ -72,7 +72,7 @@ Live.figure("fig-gradient-check", {
     // ---- The errors of all steps ----
 
     const errors = Live.chart({
-      height: 300, x: [1e-10, 1e-1], y: [1e-12, 10], logX: true, logY: true, xLabel: "step size h", yLabel: "relative error", ticksY: 7,
+      height: 300, x: [5e-11, 2e-1], y: [1e-12, 10], logX: true, logY: true, xLabel: "step size h", yLabel: "relative error", ticksY: 7,
       label: "The relative error of the difference against the step size, both logarithmic, for float32 and float64. Both fall as h shrinks, then rise.",
     });
     const line = pen({ stroke: "var(--live-quiet)", "stroke-dasharray": "2 4", "stroke-width": 2 });
@@ -170,8 +170,9 @@ Live.figure("fig-gradient-check", {
       const narrowed = StepSize.compare(h, "float32");
       const steps = Math.round(narrowed.difference / gap), wanted = (4 * h) / gap;
       const counted = wanted < 1000 ? ` The two losses are ${steps} ${steps === 1 ? "gap" : "gaps"} of 2.4e−7 apart where ${words(wanted)} would be right.` : "";
-      status.say(`h = ${powers(h)}. In float32 the slope is off by ${StepSize.percent(narrowed.error)}, ${StepSize.verdict(h, "float32")}.${counted} ` +
-        `In float64 it is off by ${StepSize.percent(StepSize.compare(h, "float64").error)}, ${StepSize.verdict(h, "float64")}.`);
+      const [reason, other] = ["float32", "float64"].map((type) => StepSize.verdict(h, type));
+      status.say(`h = ${powers(h)}. In float32 the slope is off by ${StepSize.percent(narrowed.error)}, ${reason}.${counted} ` +
+        `In float64 it is off by ${StepSize.percent(StepSize.compare(h, "float64").error)}, ${other === reason ? "for the same reason" : other}.`);
     }
 
     stage.append(
