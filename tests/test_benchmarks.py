@@ -15,7 +15,7 @@ from benchmarks import ceiling, parts, record, serving, tables
 from benchmarks.__main__ import main
 from benchmarks.parts import LONG, PARTS, SEEDS
 from mnist_code.exercises import check_operations
-from mnist_code.recipes import RECIPES
+from mnist_code.recipes import RECIPES, recipe_for
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_long_runs_go_on_where_they_were(tmp_path, monkeypatch, capsys):
         return whole([*arguments, *extra], dataset)
 
     monkeypatch.setattr(parts, "run", short)
-    committee = dataclasses.replace(RECIPES["committee"], **tiny)
+    committee = dataclasses.replace(recipe_for("committee", "digits"), **tiny)
     monkeypatch.setitem(RECIPES, "committee", committee)
     monkeypatch.setattr("mnist_code.recipes.recipe_for", lambda name, _: RECIPES[name])
     monkeypatch.setitem(SEEDS, "distilled", 1)
