@@ -115,8 +115,8 @@ def _images_first(params: Params, images: Float[Array, "batch 784"]) -> Array:
     """
     *hidden, (weights, biases) = params
     for hidden_weights, hidden_biases in hidden:
-        images = jax.nn.swish(images @ hidden_weights.T + hidden_biases)
-    return jax.nn.softmax(images @ weights.T + biases)
+        images = jax.nn.swish(images @ hidden_weights.T + hidden_biases[None])
+    return jax.nn.softmax(images @ weights.T + biases[None])
 
 
 def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
