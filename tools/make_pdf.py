@@ -16,6 +16,7 @@ from typing import Any
 import edition_text
 from bs4 import BeautifulSoup, Tag
 from edition_text import BUILT, NAME, ROOT, Chapter, MissingError
+from PIL import Image
 
 try:
     from pypdf import PdfReader, PdfWriter
@@ -25,6 +26,7 @@ except ImportError:
 
 OUT = ROOT / "_build" / "pdf" / f"{NAME}.pdf"
 EVERYWHERE = ("Summary", "Exercises", "Read on")  # not in the table of contents
+FULL = 1080  # pixels of a figure as wide as the text
 SHORT = 14  # lines of code that are kept on one page
 HEAD = 'font: 9pt "Source Sans 3"; color: #4d5a68; vertical-align: bottom; padding-bottom: 0.15in;'
 # As on the pages, where sections are left alone and only formulas are set.
@@ -88,7 +90,8 @@ def _fonts(folder: Path) -> str:
         )
     except ImportError:
         raise MissingError(
-            "fontTools or Brotli is missing. Install them: pip install -c constraints.txt -e '.[dev]'"
+            "fontTools or Brotli is missing. Install them: "
+            "pip install -c constraints.txt -e '.[dev]'"
         ) from None
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     rules = []
@@ -165,6 +168,10 @@ def _set(chapter: Chapter, numbers: dict[str, int]) -> str:
     for code in soup.find_all(["pre"]):
         if code.get_text().count("\n") <= SHORT:
             code["class"] = "short"
+    for image in soup.find_all("img"):
+        with Image.open(str(image["src"])) as picture:
+            share = min(1, picture.width / FULL)
+        image["style"] = f"width: {share:.0%}"
     for line in soup.select(".to-solution"):
         link = line.a
         assert link is not None
