@@ -123,6 +123,8 @@ def test_nothing_runs_off_the_page():
         for i in range(text.count_rects()):
             left, bottom, right, top = text.get_rect(i)
             words = text.get_text_bounded(left, bottom, right, top)
+            if all("\ue000" <= c <= "\uf8ff" or c.isspace() for c in words):
+                continue  # parts of a long brace, which MathJax cuts to their length
             assert left >= SIDE - OVERHANG, (number, words)
             assert right <= width - SIDE + OVERHANG, (number, words)
             assert bottom >= EDGE, (number, words)

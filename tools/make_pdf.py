@@ -18,12 +18,6 @@ from bs4 import BeautifulSoup, Tag
 from edition_text import BUILT, NAME, ROOT, Chapter, MissingError
 from PIL import Image
 
-try:
-    from pypdf import PdfReader, PdfWriter
-    from pypdf.generic import NameObject, TextStringObject
-except ImportError:
-    PdfReader = None
-
 OUT = ROOT / "_build" / "pdf" / f"{NAME}.pdf"
 EVERYWHERE = ("Summary", "Exercises", "Read on")  # not in the table of contents
 FULL = 1080  # pixels of a figure as wide as the text
@@ -111,6 +105,18 @@ def _fonts(folder: Path) -> str:
     return "\n".join(rules)
 
 
+def _pypdf() -> Any:
+    """The library that reads and mends the PDF."""
+    try:
+        import pypdf
+        import pypdf.generic
+    except ImportError:
+        raise MissingError(
+            "pypdf is missing. Install it: pip install -c constraints.txt -e '.[dev]'"
+        ) from None
+    return pypdf
+
+
 def _name_outline(writer: Any, html: str) -> None:
     """Put back the spaces that Chromium drops from the outline where a heading wraps."""
     soup = BeautifulSoup(html, "html.parser")
@@ -118,6 +124,7 @@ def _name_outline(writer: Any, html: str) -> None:
         h.get_text().strip() for h in soup.find_all(["h1", "h2", "h3", "h4", "h5"])
     ]
     known = {"".join(text.split()): " ".join(text.split()) for text in texts}
+    objects = _pypdf().generic
     item = writer.root_object["/Outlines"].get_object().get("/First")
     waiting = [item]
     while waiting:
@@ -126,7 +133,8 @@ def _name_outline(writer: Any, html: str) -> None:
             continue
         item = item.get_object()
         name = "".join(str(item["/Title"]).split())
-        item[NameObject("/Title")] = TextStringObject(known.get(name, item["/Title"]))
+        text = objects.TextStringObject(known.get(name, item["/Title"]))
+        item[objects.NameObject("/Title")] = text
         waiting += [item.get("/First"), item.get("/Next")]
 
 
@@ -189,10 +197,7 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
         out: the file to write.
         keep: ids of the chapters to print, to look at a few; all of them if None.
     """
-    if PdfReader is None:
-        raise MissingError(
-            "pypdf is missing. Install it: pip install -c constraints.txt -e '.[dev]'"
-        )
+    pypdf = _pypdf()
     logging.getLogger("pypdf").setLevel(logging.ERROR)  # of a trailer that it mends
     chapters = [c for c in edition_text.read() if keep is None or c.id in keep]
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +219,7 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
                 outline=True,
                 tagged=True,
             )
-            reader = PdfReader(raw)
+            reader = pypdf.PdfReader(raw)
             found = {
                 name: 1 + (reader.get_destination_page_number(place) or 0)
                 for name, place in reader.named_destinations.items()
@@ -227,7 +232,7 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
             raise RuntimeError(f"The page numbers still moved after {TRIES} printings")
         page.close()
     config = edition_text.settings()
-    writer = PdfWriter(clone_from=raw)
+    writer = pypdf.PdfWriter(clone_from=raw)
     writer.add_metadata({"/Title": config["title"], "/Author": config["author"]})
     _name_outline(writer, page_file.read_text(encoding="utf-8"))
     writer.page_mode = "/UseOutlines"
