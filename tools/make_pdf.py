@@ -7,15 +7,20 @@ looked up, and it is printed again with their numbers.
 
 from __future__ import annotations
 
+import logging
 import sys
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import edition_text
 from bs4 import BeautifulSoup, Tag
 from edition_text import BUILT, NAME, ROOT, Chapter, MissingError
+from PIL import Image
 
 OUT = ROOT / "_build" / "pdf" / f"{NAME}.pdf"
+EVERYWHERE = ("Summary", "Exercises", "Read on")  # not in the table of contents
+FULL = 1080  # pixels of a figure as wide as the text
 SHORT = 14  # lines of code that are kept on one page
 HEAD = 'font: 9pt "Source Sans 3"; color: #4d5a68; vertical-align: bottom; padding-bottom: 0.15in;'
 # As on the pages, where sections are left alone and only formulas are set.
@@ -23,23 +28,18 @@ MATHJAX = """MathJax = { options: {
   enableMenu: false, enableAssistiveMml: false,
   processHtmlClass: "tex2jax_process|mathjax_process|math|output_area" } };"""
 TRIES = 4  # printings until the numbers agree with the pages
-FONTS = [
-    ("Source Serif 4", "source-serif-4-normal", "normal"),
-    ("Source Serif 4", "source-serif-4-italic", "italic"),
-    ("Source Sans 3", "source-sans-3-normal", "normal"),
-    ("Source Code Pro", "source-code-pro-normal", "normal"),
-]
+FONTS = {  # file of the pages: family, style, weights
+    "source-serif-4-normal": ("Source Serif 4", "normal", (400, 600)),
+    "source-serif-4-italic": ("Source Serif 4", "italic", (400, 600)),
+    "source-sans-3-normal": ("Source Sans 3", "normal", (400, 600)),
+    "source-code-pro-normal": ("Source Code Pro", "normal", (400, 600)),
+}
 
 
-def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
+def document(chapters: list[Chapter], numbers: dict[str, int], fonts: str) -> str:
     """The whole book as one page of HTML; `numbers` says on which page each place is."""
     config = edition_text.settings()
     static = BUILT / "_static"
-    fonts = "".join(
-        f'@font-face {{ font-family: "{family}"; font-style: {style}; font-weight: 200 900; '
-        f'src: url("{(static / "fonts" / file).as_uri()}.woff2"); }}\n'
-        for family, file, style in FONTS
-    )
     here = Path(__file__).parent
     styles = [here / "edition.css", here / "edition_print.css"]
     style = "\n".join(path.read_text(encoding="utf-8") for path in styles)
@@ -71,6 +71,73 @@ def document(chapters: list[Chapter], numbers: dict[str, int]) -> str:
 <script src="{mathjax}"></script></head><body>{"".join(body)}</body></html>"""
 
 
+def _fonts(folder: Path) -> str:
+    """The pages' fonts, each weight in a file of its own: Chromium embeds no variable ones.
+
+    It would draw every letter instead, which makes a large file whose letters look coarse.
+    """
+    try:
+        import brotli  # noqa: F401
+        from fontTools.ttLib import TTFont
+        from fontTools.varLib.instancer import (
+            instantiateVariableFont,
+        )
+    except ImportError:
+        raise MissingError(
+            "fontTools or Brotli is missing. Install them: "
+            "pip install -c constraints.txt -e '.[dev]'"
+        ) from None
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
+    rules = []
+    for name, (family, style, weights) in FONTS.items():
+        for weight in weights:
+            path = folder / f"{name}-{weight}.ttf"
+            with TTFont(BUILT / "_static" / "fonts" / f"{name}.woff2") as font:
+                instantiateVariableFont(
+                    font, {"wght": weight}, inplace=True, updateFontNames=False
+                )
+                font.flavor = None
+                font.save(path)
+            rules.append(
+                f'@font-face {{ font-family: "{family}"; font-style: {style}; '
+                f'font-weight: {weight}; src: url("{path.as_uri()}"); }}'
+            )
+    return "\n".join(rules)
+
+
+def _pypdf() -> Any:
+    """The library that reads and mends the PDF."""
+    try:
+        import pypdf
+        import pypdf.generic
+    except ImportError:
+        raise MissingError(
+            "pypdf is missing. Install it: pip install -c constraints.txt -e '.[dev]'"
+        ) from None
+    return pypdf
+
+
+def _name_outline(writer: Any, html: str) -> None:
+    """Put back the spaces that Chromium drops from the outline where a heading wraps."""
+    soup = BeautifulSoup(html, "html.parser")
+    texts = [
+        h.get_text().strip() for h in soup.find_all(["h1", "h2", "h3", "h4", "h5"])
+    ]
+    known = {"".join(text.split()): " ".join(text.split()) for text in texts}
+    objects = _pypdf().generic
+    item = writer.root_object["/Outlines"].get_object().get("/First")
+    waiting = [item]
+    while waiting:
+        item = waiting.pop()
+        if item is None:
+            continue
+        item = item.get_object()
+        name = "".join(str(item["/Title"]).split())
+        text = objects.TextStringObject(known.get(name, item["/Title"]))
+        item[objects.NameObject("/Title")] = text
+        waiting += [item.get("/First"), item.get("/Next")]
+
+
 def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
@@ -92,12 +159,13 @@ def _toc(chapters: list[Chapter], numbers: dict[str, int]) -> str:
         if chapter.title[:1].isdigit():
             for heading in chapter.body.find_all("h2"):
                 section = heading.find_parent("section")
-                if isinstance(section, Tag) and section.get("id"):
+                usual = heading.get_text() in EVERYWHERE
+                if isinstance(section, Tag) and section.get("id") and not usual:
                     place = str(section["id"])
                     lines.append(
                         _line("of-section", place, heading.get_text(), numbers)
                     )
-    return f'<section class="toc" id="contents"><h1>Contents</h1>{"".join(lines)}</section>'
+    return f'<section class="toc" id="contents"><h2>Contents</h2>{"".join(lines)}</section>'
 
 
 def _set(chapter: Chapter, numbers: dict[str, int]) -> str:
@@ -108,6 +176,10 @@ def _set(chapter: Chapter, numbers: dict[str, int]) -> str:
     for code in soup.find_all(["pre"]):
         if code.get_text().count("\n") <= SHORT:
             code["class"] = "short"
+    for image in soup.find_all("img"):
+        with Image.open(str(image["src"])) as picture:
+            share = min(1, picture.width / FULL)
+        image["style"] = f"width: {share:.0%}"
     for line in soup.select(".to-solution"):
         link = line.a
         assert link is not None
@@ -125,21 +197,18 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
         out: the file to write.
         keep: ids of the chapters to print, to look at a few; all of them if None.
     """
-    try:
-        from pypdf import PdfReader, PdfWriter
-    except ImportError:
-        raise MissingError(
-            "pypdf is missing. Install it: pip install -c constraints.txt -e '.[dev]'"
-        ) from None
+    pypdf = _pypdf()
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # of a trailer that it mends
     chapters = [c for c in edition_text.read() if keep is None or c.id in keep]
     out.parent.mkdir(parents=True, exist_ok=True)
     page_file = out.with_suffix(".html")
     raw = out.with_suffix(".part")
     numbers: dict[str, int] = {}
+    fonts = _fonts(out.parent)
     with edition_text.browser() as browser:
         page = browser.new_page()
         for _ in range(TRIES):
-            page_file.write_text(document(chapters, numbers), encoding="utf-8")
+            page_file.write_text(document(chapters, numbers, fonts), encoding="utf-8")
             page.goto(page_file.as_uri(), wait_until="load", timeout=120_000)
             page.evaluate("MathJax.startup.promise.then(() => document.fonts.ready)")
             page.set_default_timeout(300_000)
@@ -150,7 +219,7 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
                 outline=True,
                 tagged=True,
             )
-            reader = PdfReader(raw)
+            reader = pypdf.PdfReader(raw)
             found = {
                 name: 1 + (reader.get_destination_page_number(place) or 0)
                 for name, place in reader.named_destinations.items()
@@ -163,8 +232,9 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
             raise RuntimeError(f"The page numbers still moved after {TRIES} printings")
         page.close()
     config = edition_text.settings()
-    writer = PdfWriter(clone_from=raw)
+    writer = pypdf.PdfWriter(clone_from=raw)
     writer.add_metadata({"/Title": config["title"], "/Author": config["author"]})
+    _name_outline(writer, page_file.read_text(encoding="utf-8"))
     writer.page_mode = "/UseOutlines"
     writer.write(out)
     raw.unlink()
