@@ -16,6 +16,8 @@ import pytest
 from bs4 import BeautifulSoup
 from helpers import CHAPTERS, title
 
+pytestmark = pytest.mark.slow
+
 TITLE = "Your First Program in JAX"
 XHTML = "{http://www.w3.org/1999/xhtml}"
 SIDE, EDGE = 0.7 * 72, 0.25 * 72  # points: the margin of the text, and of running heads
@@ -37,9 +39,18 @@ def pdf():
 
 
 @pytest.fixture(scope="module")
-def texts(pdf):
+def texts():
     """The words of every page of the PDF."""
-    return [" ".join(page.extract_text().split()) for page in pdf.pages]
+    pdfium = pytest.importorskip("pypdfium2")
+    document = pdfium.PdfDocument(built(make_pdf.OUT))
+    return [
+        " ".join(page.get_textpage().get_text_bounded().split()) for page in document
+    ]
+
+
+def run_together(text):
+    """Letters alone: a line may end, or a word be divided, anywhere."""
+    return re.sub(r"[\s\u00ad\ufffe\ufffd\x02-]", "", text)
 
 
 def last_caption(chapter):
@@ -75,22 +86,25 @@ def test_the_contents_name_the_right_pages(pdf, texts):
     """A number in the table of contents that leads elsewhere."""
     contents = " ".join(texts[1:8])
     for entry in pdf.outline[1:]:
-        assert isinstance(entry, list) or entry.title in contents
+        assert isinstance(entry, list) or (
+            run_together(entry.title) in run_together(contents)
+        )
     for chapter in CHAPTERS:
         name = title(chapter)
         (place,) = [e for e in entries(pdf.outline) if e.title.endswith(name)][:1]
         page = pdf.get_destination_page_number(place)
-        assert name in texts[page], name
-        number = re.search(rf"\d+\. {re.escape(name)}[ .]*(\d+)", contents)
+        assert run_together(name) in run_together(texts[page]), name
+        spaced = r"\s*".join(map(re.escape, name.split()))
+        number = re.search(rf"\d+\.\s*{spaced}[ .]*(\d+)", contents)
         assert number, name
         assert int(number[1]) == page + 1, name
 
 
 def test_every_chapter_comes_to_its_last_figure(texts):
     """A chapter cut off, or a figure that fell off the paper."""
-    whole = " ".join(texts)
+    whole = run_together(" ".join(texts))
     for chapter in CHAPTERS:
-        assert last_caption(chapter) in whole, chapter
+        assert run_together(last_caption(chapter)) in whole, chapter
 
 
 def test_fonts_are_embedded(pdf):
