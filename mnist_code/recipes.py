@@ -27,51 +27,24 @@ from mnist_code.learning import update
 from mnist_code.model import Params, batched_predict, init_network_params
 from mnist_code.parallel import divide
 
+_FAST = Config(
+    epochs=3,
+    batch_size=128,
+    learning_rate=0.7,
+    optimizer="nesterov",
+    schedule="one-cycle",
+    initialization="he",
+    label_smoothing=0.05,
+    evaluate="end",
+)
+_ACCURATE = dataclasses.replace(_FAST, epochs=130, learning_rate=0.5, distortion=0.5)
 RECIPES = {
     "classic": Config(),
-    "fast": Config(
-        epochs=3,
-        batch_size=128,
-        learning_rate=0.7,
-        optimizer="nesterov",
-        schedule="one-cycle",
-        initialization="he",
-        label_smoothing=0.05,
-        evaluate="end",
-    ),
-    "accurate": Config(
-        epochs=130,
-        batch_size=128,
-        learning_rate=0.5,
-        optimizer="nesterov",
-        schedule="one-cycle",
-        initialization="he",
-        label_smoothing=0.05,
-        distortion=0.5,
-        evaluate="end",
-    ),
-    "committee": Config(
-        epochs=80,
-        batch_size=128,
-        learning_rate=0.5,
-        optimizer="nesterov",
-        schedule="one-cycle",
-        initialization="he",
-        label_smoothing=0.05,
-        distortion=0.6,
-        members=25,
-        evaluate="end",
-    ),
-    "distilled": Config(
-        epochs=130,
-        batch_size=128,
-        learning_rate=0.5,
-        optimizer="nesterov",
-        schedule="one-cycle",
-        initialization="he",
-        distortion=0.6,
-        temperature=4.0,
-        evaluate="end",
+    "fast": _FAST,
+    "accurate": _ACCURATE,
+    "committee": dataclasses.replace(_ACCURATE, epochs=80, distortion=0.6, members=25),
+    "distilled": dataclasses.replace(
+        _ACCURATE, distortion=0.6, label_smoothing=0.0, temperature=4.0
     ),
 }
 # How much of MNIST, redrawn on plain paper, a network can read after training on the embedded

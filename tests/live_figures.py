@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
+import nbformat
+import numpy as np
 from helpers import ROOT
-from pages import PHONE
-from test_browser import AXE, BROKEN, TOO_WIDE
+from pages import AXE, BROKEN, PHONE, TOO_WIDE
 
 AXE_FAULTS = """async (id) => (await axe.run("#" + id)).violations
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`))"""
@@ -18,6 +21,16 @@ def functions(browser, script):
     for name in ("live.js", script):
         page.add_script_tag(path=ROOT / "_static" / "live" / name)
     return page
+
+
+def chapter_names(stem, *definitions):
+    """Run the cells of a chapter that contain one of these texts, and return what they define."""
+    names = {"jax": jax, "jnp": jnp, "np": np, "print": lambda *_: None}
+    notebook = nbformat.read(ROOT / "chapters" / f"{stem}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and any(d in cell.source for d in definitions):
+            exec(cell.source, names)
+    return names
 
 
 def show(visit, address, id, **options):

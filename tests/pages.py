@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,9 @@ NAMES = (
 )
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
 
 
 @pytest.fixture(scope="module")  # its event loop must not be there when notebooks run
@@ -97,3 +101,14 @@ def visit(browser):
     yield open_page
     for context in contexts:
         context.close()
+
+
+def draw_stroke(pad, top, bottom):
+    """Draw a 1 with the mouse: down the middle, from `top` to `bottom` pixels below the edge."""
+    box, mouse = pad.bounding_box(), pad.page.mouse
+    x = box["x"] + box["width"] / 2
+    mouse.move(x, box["y"] + top)
+    mouse.down()
+    for step in range(1, 11):
+        mouse.move(x, box["y"] + top + (bottom - top) * step / 10)
+    mouse.up()

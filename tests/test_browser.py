@@ -11,7 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from helpers import ROOT
-from pages import PHONE
+from pages import AXE, BROKEN, PHONE, TOO_WIDE, draw_stroke
 
 from mnist_code import data
 from mnist_code.evaluation import accuracy
@@ -19,7 +19,6 @@ from mnist_code.images import fit_box
 from mnist_code.model import batched_predict
 
 CHAPTERS = [path.stem for path in helpers.CHAPTERS]
-AXE = ROOT / "tests" / "node_modules" / "axe-core" / "axe.min.js"
 RAW_LATEX = re.compile(
     r"\\[([]|\\(?:frac|sum|text|mathbf|log|exp|partial|in)\b|\$\S[^$\n]*\$"
 )
@@ -36,8 +35,6 @@ WORDS = """(() => {
     article.querySelectorAll("pre, code, script, mjx-container").forEach((e) => e.remove());
     return article.textContent;
 })()"""
-BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
-TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
 def test_no_page_asks_another_host_or_complains(html, server, visit):
@@ -289,13 +286,7 @@ def test_redrawn_digits_are_recognized(draw, mnist):
 
 def test_a_mouse_draws(draw):
     """A pen that leaves no ink, or ink beside the pointer."""
-    box = draw.locator("[data-draw=pad]").bounding_box()
-    x, top, bottom = box["x"] + box["width"] / 2, box["y"] + 40, box["y"] + 240
-    draw.mouse.move(x, top)
-    draw.mouse.down()
-    for step in range(1, 11):
-        draw.mouse.move(x, top + (bottom - top) * step / 10)
-    draw.mouse.up()
+    draw_stroke(draw.locator("[data-draw=pad]"), 40, 240)
     assert answer(draw).startswith("A 1, ")
     bars = draw.locator("[data-draw=bars] .bar").evaluate_all(
         "bars => bars.map((bar) => parseFloat(bar.style.width))"

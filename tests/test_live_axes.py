@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers import ROOT
-from pages import PHONE
-from test_browser import AXE, FAULTS, TOO_WIDE
+from live_figures import faults_everywhere
+from live_figures import functions as functions_of
+from pages import AXE, PHONE, TOO_WIDE
+from test_browser import FAULTS
 
-LIVE = ROOT / "_static" / "live"
 PAGE = "chapters/06_vmap.html"
 AXES = list(itertools.product((None, 0, 1), (None, 0, 1), (0, 1)))
 
@@ -24,9 +25,7 @@ def linear(weights, image):
 @pytest.fixture
 def functions(browser):
     """A page with nothing but the figure's functions."""
-    page = browser.new_page()
-    for name in ("live.js", "axes.js"):
-        page.add_script_tag(path=LIVE / name)
+    page = functions_of(browser, "axes.js")
     yield page
     page.close()
 
@@ -221,13 +220,6 @@ def test_axe_and_a_phone(server, visit, scheme):
     assert seen.complaints == []
 
 
-def test_print_and_pages_without_scripts_show_the_picture(html, visit):
+def test_it_holds_everywhere(html, server, visit):
     """A printed page with controls, or one without scripts that shows nothing."""
-    address = (html / PAGE).as_uri()
-    page = visit(address).page
-    page.emulate_media(media="print")
-    assert page.locator("#fig-vmap-axes img").is_visible()
-    assert not page.locator("#fig-vmap-axes .live-stage").is_visible()
-    plain = visit(address, java_script_enabled=False).page
-    assert plain.locator("#fig-vmap-axes img").is_visible()
-    assert plain.locator("#fig-vmap-axes .live-stage").count() == 0
+    assert faults_everywhere(html, server, visit, PAGE, "fig-vmap-axes") == []

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from live_checks import chapter_names, check_everywhere
+from live_figures import chapter_names, faults_everywhere
 from pages import PHONE
 
 PAGE = "chapters/07_autodiff.html"
@@ -316,9 +316,10 @@ def test_what_it_says_fits_what_is_seen(page):
         assert words in said, (settings, said)
 
 
-def test_they_hold_everywhere(html, visit):
+@pytest.mark.parametrize("figure", ["fig-landscape", "fig-valley"])
+def test_they_hold_everywhere(html, server, visit, figure):
     """A control without a name, a figure too wide, or no picture in print."""
-    check_everywhere(visit, html, PAGE, ("fig-landscape", "fig-valley"))
+    assert faults_everywhere(html, server, visit, PAGE, figure) == []
 
 
 def test_from_a_server_it_complains_of_nothing(server, visit):

@@ -8,7 +8,7 @@ import re
 import jax
 import numpy as np
 import pytest
-from live_checks import chapter_names, check_everywhere
+from live_figures import chapter_names, faults_everywhere
 
 PAGE = "chapters/07_autodiff.html"
 NOT_WORDS = re.compile(r"nan|undefined|infinity|null|object|--|−−", re.IGNORECASE)
@@ -216,6 +216,6 @@ def test_it_turns_with_the_room(page):
     page.wait_for_function(f"{size}.startsWith('0 0 360')")
 
 
-def test_it_holds_everywhere(html, visit):
+def test_it_holds_everywhere(html, server, visit):
     """A control without a name, a figure too wide, or no picture in print."""
-    check_everywhere(visit, html, PAGE, ("fig-reverse",))
+    assert faults_everywhere(html, server, visit, PAGE, "fig-reverse") == []

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from helpers import ROOT, largest_difference, numpy_gradients
 from jax.nn import one_hot
-from pages import PHONE
+from pages import AXE, PHONE, draw_stroke
 
 from mnist_code import data
 from mnist_code.config import Config
@@ -25,7 +25,6 @@ from mnist_code.model import batched_predict, init_network_params
 from mnist_code.storage import load_params, save_params
 from mnist_code.training import fit
 
-AXE = ROOT / "tests" / "node_modules" / "axe-core" / "axe.min.js"
 SIZES = (784, 512, 10)
 # Numbers travel as text: the bytes of 32-bit floats in base64. `rows` finds them again.
 HELPERS = """(() => {
@@ -485,13 +484,7 @@ def test_a_drawing_is_read_and_taught(page):
     small(page)
     pad = page.locator("[data-train=pad]")
     pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
-    x, top, bottom = box["x"] + box["width"] / 2, box["y"] + 30, box["y"] + 170
-    page.mouse.move(x, top)
-    page.mouse.down()
-    for step in range(1, 11):
-        page.mouse.move(x, top + (bottom - top) * step / 10)
-    page.mouse.up()
+    draw_stroke(pad, 30, 170)
     words = page.locator("[data-train=imageText]")
     assert words.inner_text().startswith("Your drawing. The network says: ")
     page.get_by_role("slider", name="Batch size").press("Home")
