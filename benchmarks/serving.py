@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import re
 import subprocess
@@ -31,16 +32,16 @@ async def client(address: tuple[str, int], request: bytes, end: float) -> list[f
     """Send one request after the other until `end`; how long each took."""
     reader, writer = await asyncio.open_connection(*address)
     times = []
-    while time.perf_counter() < end:
-        begin = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 200 "), head
-        match = re.search(rb"content-length: (\d+)", head)
-        assert match is not None
-        await reader.readexactly(int(match[1]))
-        times.append(time.perf_counter() - begin)
-    writer.close()
+    with contextlib.closing(writer):
+        while time.perf_counter() < end:
+            begin = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 "), head
+            match = re.search(rb"content-length: (\d+)", head)
+            assert match is not None
+            await reader.readexactly(int(match[1]))
+            times.append(time.perf_counter() - begin)
     return times
 
 

@@ -261,7 +261,7 @@ def create_app(
         params: of the trained network.
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
-        ready: called once the network is compiled.
+        ready: called once the network is compiled and requests are answered.
 
     Raises:
         MissingDependencyError: Starlette, AnyIO or Prometheus' client is not installed.
@@ -278,13 +278,16 @@ def create_app(
     workers = anyio.CapacityLimiter(os.cpu_count() or 1)  # others wait their turn
 
     def prepare():
-        batcher = Batcher(classifier(params), wait_seconds, counters.batches.observe)
-        ready()
-        return batcher
+        return Batcher(classifier(params), wait_seconds, counters.batches.observe)
+
+    def announce(preparing):  # once it is done: whoever is told may ask at once
+        if not preparing.cancelled() and preparing.exception() is None:
+            ready()
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
         app.state.preparing = asyncio.create_task(asyncio.to_thread(prepare))
+        app.state.preparing.add_done_callback(announce)
         yield
 
     def batcher(request):

@@ -353,7 +353,7 @@ def test_requests_are_logged_and_pings_are_not(server):
 
 
 def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
-    """Traffic sent to a server that still compiles, and waits in a queue."""
+    """Traffic sent to a server that still compiles; "Serving on", and then a refusal."""
     go_on = threading.Event()
 
     def slow(params):
@@ -364,7 +364,9 @@ def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
     told = []
 
     async def visit():
-        app = module.create_app(trained, ready=lambda: told.append("ready"))
+        app = module.create_app(
+            trained, ready=lambda: told.append(app.state.preparing.done())
+        )
         async with app.router.lifespan_context(app):
             before = [
                 await status_of(app, "GET", "/ping"),
@@ -377,7 +379,7 @@ def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
             return before, await status_of(app, "GET", "/ping")
 
     assert asyncio.run(visit()) == ([503, 503, 200, []], 200)
-    assert told == ["ready"]
+    assert told == [True]
 
 
 async def status_of(app, method, path):
