@@ -190,14 +190,14 @@ class Batcher:
         classify: images (n, 784), n at most `MAX_IMAGES`, to probabilities (n, 10).
         seconds: how long the first request of a batch waits for others; 0 lets only those join
             that are there already.
-        observe: called with the number of images of every batch.
+        observe: called with the number of images of every batch, if given.
     """
 
     def __init__(
         self,
         classify: Callable[[np.ndarray], np.ndarray],
         seconds: float = WAIT_SECONDS,
-        observe: Callable[[int], Any] = lambda count: None,
+        observe: Callable[[int], Any] | None = None,
     ):
         self.classify, self.seconds, self.observe = classify, seconds, observe
         self._waiting: list[tuple[np.ndarray, asyncio.Future]] = []
@@ -219,7 +219,8 @@ class Batcher:
             await asyncio.sleep(self.seconds)
             batch = self._next()
             images = np.concatenate([images for images, _ in batch])
-            self.observe(len(images))
+            if self.observe:
+                self.observe(len(images))
             try:
                 rows = await asyncio.to_thread(self.classify, images)
             except Exception as error:
@@ -250,7 +251,7 @@ def create_app(
     params: Params,
     read_seconds: float = READ_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
-    ready: Callable[[], None] = lambda: None,
+    ready: Callable[[], None] | None = None,
 ) -> Any:
     """A Starlette application, which any ASGI server (Uvicorn, for example) can run.
 
@@ -261,7 +262,7 @@ def create_app(
         params: of the trained network.
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
-        ready: called once the network is compiled and requests are answered.
+        ready: called once the network is compiled and requests are answered, if given.
 
     Raises:
         MissingDependencyError: Starlette, AnyIO or Prometheus' client is not installed.
@@ -281,7 +282,7 @@ def create_app(
         return Batcher(classifier(params), wait_seconds, counters.batches.observe)
 
     def announce(preparing):  # once it is done: whoever is told may ask at once
-        if not preparing.cancelled() and preparing.exception() is None:
+        if ready and not preparing.cancelled() and not preparing.exception():
             ready()
 
     @contextlib.asynccontextmanager

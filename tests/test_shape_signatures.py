@@ -91,8 +91,15 @@ def test_settings_have_their_help_text():
 
 
 def test_reference_shows_no_evaluated_type(reference):
-    """`jaxlib._jax.Array`, a forward reference, a field of a tuple described by its number."""
-    for wrong in ("jaxlib", "jaxtyping", "ForwardRef", "Alias for field", "NoneType"):
+    """`jaxlib._jax.Array`, a forward reference, a field described by its number, an address."""
+    for wrong in (
+        "jaxlib",
+        "jaxtyping",
+        "ForwardRef",
+        "Alias for field",
+        "NoneType",
+        "0x",
+    ):
         assert wrong not in reference
     assert 'images: Float[Array, "batch 784"]' in reference
     assert not re.search(r"(mnist_code\.\w+)\.\1", reference)  # a module named twice

@@ -127,7 +127,8 @@ def _chapter(path: Path, page: str, part: str, html: Path, scripted: bool) -> Ch
     _address(article, path, name, html)
     for image in article.find_all("img"):
         image["src"] = str((path.parent / unquote(str(image["src"]))).resolve())
-    article.name, article.attrs = "section", {"id": name, "class": "chapter"}
+    kind = "chapter scripted" if scripted else "chapter"
+    article.name, article.attrs = "section", {"id": name, "class": kind}
     return Chapter(name, title, article, part)
 
 

@@ -48,6 +48,7 @@ def document(chapters: list[Chapter], numbers: dict[str, int], fonts: str) -> st
         f'@page {c.id} {{ @top-left {{ content: "{config["title"]}"; {HEAD} }} '
         f'@top-right {{ content: "{_quoted(c.title)}"; {HEAD} }} }}\n'
         for c in chapters
+        if "scripted" not in c.body["class"]  # these share the page of their part
     )
     cover = (ROOT / "_static" / "cover.svg").as_uri()
     body = [
