@@ -55,10 +55,10 @@ serve: book
 	@echo "The book is on http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-# Unit tests on two workers; then what measures time, and the notebooks, one after the other.
+# Unit tests and notebooks on two workers; then what measures time, alone.
 test: setup tests/node_modules
 	$(BIN)/python -m pytest -n 2 -m "not serial" --durations=25
-	$(BIN)/python -m pytest -m serial
+	$(BIN)/python -m pytest -m serial tests
 	@echo
 	@echo "All tests passed. Train the classifier: .venv/bin/python -m mnist_code train"
 
@@ -67,10 +67,10 @@ tests/node_modules: tests/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --prefix tests --ignore-scripts --no-audit --no-fund; \
 		else echo "npm was not found: the pages are not checked with axe-core"; fi
 
-# No notebooks, no built pages, nothing slow.
+# No notebooks, no pages, nothing slow.
 test-quick: setup
 	$(BIN)/python -m pytest -n 2 -m "not slow and not serial" tests mnist_code \
-		--ignore tests/test_browser.py --ignore tests/test_site.py
+		$(foreach page,browser builders editions live_* site train_page,--ignore-glob 'tests/test_$(page).py')
 
 test-mnist: setup
 	MNIST_CODE_DATASET=mnist $(BIN)/python -m pytest --nbval chapters

@@ -31,7 +31,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Keep the cells of a notebook in order, mark them, and skip what is not installed."""
+    """Keep the cells of a notebook in order, and skip what is not installed."""
     wanted = ("ai_edge_litert", "prometheus_client", "starlette", "uvicorn")
     missing = [name for name in wanted if find_spec(name) is None]
     reason = f"needs {', '.join(missing)}: pip install -c constraints.txt -e '.[export,serve]'"
@@ -42,7 +42,6 @@ def pytest_collection_modifyitems(items):
         if isinstance(item, IPyNbCell):
             # Plugins such as pytest-randomly shuffle all items, and cells build on each other.
             places[item] = (first.setdefault(item.path, number), item.cell_num)
-            item.add_marker("serial")
             if missing and item.path.name == "15_deployment.ipynb":
                 item.add_marker(pytest.mark.skip(reason=reason))
     items.sort(key=places.__getitem__)

@@ -418,8 +418,9 @@ def killed_again_and_again(folder, options, kills, chance):
 
 
 @pytest.mark.slow
-def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
+def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path, nightly):
     """An instant at which a kill loses an epoch, repeats one, or leaves what cannot be read."""
+    kills = 10 if nightly else 4  # of each of two runs
     chance = random.Random(0)
     runs = {
         "classic": "--epochs 16 --learning-rate 0.3",
@@ -428,12 +429,12 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         killed = {
             name: pool.submit(
-                killed_again_and_again, tmp_path / name, options, 10, chance
+                killed_again_and_again, tmp_path / name, options, kills, chance
             )
             for name, options in runs.items()
         }
         while_writing = [future.result() for future in killed.values()]
-    assert sum(while_writing) >= 4
+    assert sum(while_writing) >= kills // 3
     for name, options in runs.items():
         zygote = Zygote(tmp_path / f"{name} whole")
         zygote.start(options)
@@ -446,7 +447,7 @@ def test_killed_twenty_times_it_ends_with_the_same_bits(tmp_path):
         assert files[0] == files[1]
         log = (tmp_path / name / "log").read_text()
         assert "corrupt" not in log
-        assert len(set(re.findall("Resuming after epoch .*", log))) >= 3
+        assert len(set(re.findall("Resuming after epoch .*", log))) >= kills // 3
 
 
 def test_an_object_store_is_not_taken_for_a_folder(tmp_path, monkeypatch, capsys):

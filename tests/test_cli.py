@@ -750,10 +750,8 @@ def test_a_console_without_unicode_is_printed_to(encoding, python, params_file):
         assert result.returncode == (command[0] == "predict")
         assert "Traceback" not in result.stderr
         assert "\\u" not in result.stdout + result.stderr
-    assert "training       -  test" in python(
-        "-m", "mnist_code", *["train", "--epochs", "1", "--evaluate", "end"],
-        env=environment, encoding=encoding,
-    ).stdout  # fmt: skip
+        if "end" in command:
+            assert "training       -  test" in result.stdout
 
 
 def test_a_character_without_a_plain_form_is_escaped():
@@ -823,10 +821,11 @@ def test_default_options_learn_the_digits(dataset):
 
 
 @pytest.mark.slow
-def test_default_options_learn_mnist(archives):
-    """A change that costs accuracy: at least 98.3 % after 25 epochs, the mean of three seeds."""
+def test_default_options_learn_mnist(archives, nightly):
+    """A change that costs accuracy: at least 98.3 % after 25 epochs, at night the mean of three."""
     dataset = load("mnist")
-    found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in range(3)]
+    seeds = range(3 if nightly else 1)
+    found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in seeds]
     assert np.mean(found) >= 0.983
 
 
