@@ -35,8 +35,8 @@ def operations(images: int) -> int:
 def products(x, batch_size: int, rounds: int = 5) -> dict[str, float]:
     """The best rate, in GFLOP/s, of each large product of an update, at its own shapes.
 
-    The products run one after another in one compiled call, as in an epoch: a call for each would
-    take longer than the product of 32 images.
+    The products run one after another in one compiled call, as in an epoch, so that no time is
+    spent on calls.
     """
     count = min(len(x), 200 * batch_size) // batch_size
     batches = x[: count * batch_size].reshape(count, batch_size, PIXELS)

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from benchmarks import machine
 from benchmarks.peers import PROGRAMS
 from benchmarks.record import Record
+from benchmarks.serving import SERVERS, measure
 from mnist_code import data
 from mnist_code.errors import MnistCodeError
 
@@ -257,9 +258,16 @@ def growth(record: Record, dataset: str) -> None:
             record.set("growth", name, figures)
 
 
+def serving(record: Record, dataset: str) -> None:
+    """What the server answers, by the number of its clients and how long it waits for others."""
+    servers = [name for name in SERVERS if record.wants("serving", name)]
+    for name in tqdm(servers, desc="serving", unit="server", disable=None, leave=False):
+        record.set("serving", name, measure(SERVERS[name]))
+
+
 PARTS = {
     part.__name__: part
     for part in (
-        epoch, ceiling, fast, accurate, startup, growth, committee, distilled,
+        epoch, ceiling, fast, accurate, startup, growth, serving, committee, distilled,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""How much traffic the server takes, and how long its clients wait: `python -m benchmarks.serving`.
+"""How much traffic the server takes, and how long its clients wait: `python -m benchmarks serving`.
 
 Clients in a process of their own keep their connections open and send one image after the other, as
 784 numbers in JSON. Each setting of the server is measured with 1, 16, 64 and 256 of them.
@@ -6,26 +6,39 @@ Clients in a process of their own keep their connections open and send one image
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 
-from benchmarks import machine
 from mnist_code.model import init_network_params
 from mnist_code.storage import save_params
 
+ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = (1, 16, 64, 256)
+SECONDS = 4.0  # for each number of clients
+COMMAND = ("-m", "mnist_code", "serve", "--port=0")
+# As before requests shared batches: the next one waits until the last one is answered.
+ALONE = """import sys
+from mnist_code import cli, serve
+serve.MAX_IMAGES = 1
+sys.exit(cli.main(["serve", "--port=0", "--wait-milliseconds=0"]))"""
+SERVERS = {
+    "each alone": ("-c", ALONE),
+    "no waiting": (*COMMAND, "--wait-milliseconds=0"),
+    "2 ms": (*COMMAND, "--wait-milliseconds=2"),
+    "5 ms": (*COMMAND, "--wait-milliseconds=5"),
+}
 
 
 async def client(address: tuple[str, int], request: bytes, end: float) -> list[float]:
@@ -62,16 +75,20 @@ def crowd(address: tuple[str, int], count: int, seconds: float) -> list[float]:
     return asyncio.run(all_of_them())
 
 
-def measure(options: list[str], seconds: float) -> list[dict[str, Any]]:
-    """Start a server, and print and return a line for each number of clients."""
-    rows = []
+def measure(
+    arguments: Sequence[str], seconds: float = SECONDS
+) -> dict[str, dict[str, float]]:
+    """Start a server with these arguments of Python: its figures for each number of clients."""
+    rows = {}
     with tempfile.TemporaryDirectory() as folder:
         save_params(
             Path(folder, "params.safetensors"), init_network_params(jax.random.key(0))
         )
+        paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         server = subprocess.Popen(
-            [sys.executable, "-m", "mnist_code", "serve", "--port=0", *options],
-            cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            [sys.executable, *arguments], cwd=folder, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
         try:
             assert server.stdout is not None
@@ -82,49 +99,12 @@ def measure(options: list[str], seconds: float) -> list[dict[str, Any]]:
             for count in CLIENTS:
                 times = np.array(crowd(address, count, seconds))
                 half, most = 1000 * np.percentile(times, [50, 99])
-                row = {
-                    "options": " ".join(options),
-                    "clients": count,
+                rows[str(count)] = {
                     "requests_per_second": round(len(times) / seconds, 1),
                     "median_ms": round(float(half), 2),
                     "slow_ms": round(float(most), 2),  # 99 % are quicker
                 }
-                rows.append(row)
-                print(
-                    " ".join(f"{key} {value}" for key, value in row.items()), flush=True
-                )
         finally:
             server.terminate()
             server.communicate()
     return rows
-
-
-def main() -> None:
-    """Measure the settings that were named, or those that the book compares."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.serving", description=__doc__
-    )
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each line")
-    parser.add_argument(
-        "--options", nargs="*", help="of `serve`, one word for each server"
-    )
-    parser.add_argument("--out", type=Path, help="a file for the figures, as JSON")
-    options = parser.parse_args()
-    settings = options.options
-    if settings is None:
-        settings = [
-            "--wait-milliseconds=0",
-            "--wait-milliseconds=2",
-            "--wait-milliseconds=5",
-        ]
-    rows = [
-        row for setting in settings for row in measure(setting.split(), options.seconds)
-    ]
-    if options.out is None:
-        return
-    record = {"machine": machine.describe(), "rows": rows}
-    options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

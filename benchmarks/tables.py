@@ -95,7 +95,20 @@ def growth(part: Part) -> str:
     return "\n".join(lines)
 
 
+def serving(part: Part) -> str:
+    """A line for each server and number of clients."""
+    lines = [f"{'':12}{'clients':>8}{'requests/s':>12}{'median':>11}{'99 %':>11}"]
+    for server, rows in part.items():
+        for clients, row in rows.items():
+            lines.append(
+                f"{server:12}{clients:>8}{row['requests_per_second']:12,.0f}"
+                f"{row['median_ms']:8.1f} ms{row['slow_ms']:8.1f} ms"
+            )
+    return "\n".join(lines)
+
+
 TABLES = {
     "epoch": epoch, "ceiling": ceiling, "fast": recipe, "accurate": recipe,
-    "startup": startup, "growth": growth, "committee": committee, "distilled": recipe,
+    "startup": startup, "growth": growth, "serving": serving, "committee": committee,
+    "distilled": recipe,
 }  # fmt: skip
