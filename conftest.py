@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import shutil
 import sys
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,6 +49,34 @@ def pytest_collection_modifyitems(items):
             if missing and item.path.name == "15_deployment.ipynb":
                 item.add_marker(pytest.mark.skip(reason=reason))
     items.sort(key=places.__getitem__)
+
+
+@functools.cache
+def compiled_once():
+    """The settings with which kernels share what they compile, in a folder of this session."""
+    folder = tempfile.mkdtemp(prefix="compiled-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    """Start kernels with a shared cache: chapters compile much that is alike, for most of a minute.
+
+    Nothing else gets it. JAX does not write it atomically, and some tests kill what they start.
+    """
+    if not isinstance(item, IPyNbCell):
+        return (yield)
+    os.environ.update(compiled_once())
+    try:
+        return (yield)
+    finally:
+        for name in compiled_once():
+            del os.environ[name]
 
 
 def count_figures(outputs):
