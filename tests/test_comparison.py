@@ -225,7 +225,7 @@ SHELLS = {
     "float64": {"JAX_ENABLE_X64": "1"},
     "no home": {"HOME": "/dev/null/nowhere", "MPLCONFIGDIR": ""},
     "GPU": {"JAX_PLATFORMS": ""},  # as if conftest.py did not choose the CPU
-    "two workers": {"PYTEST_ADDOPTS": "-n 2"},
+    "one at a time": {"PYTEST_ADDOPTS": "-n 0"},
     "shuffled": {"PYTEST_ADDOPTS": "--randomly-seed=3"},
 }
 
@@ -287,7 +287,7 @@ def test_nbval_runs_and_compares(shell, checkout, request):
     """nbval unplugged, its rules unread, or a reader's shell that changes what cells print."""
     if shell == "shuffled":
         pytest.importorskip("pytest_randomly")
-    if shell == "two workers" and not find_spec("xdist"):
+    if shell == "one at a time" and not find_spec("xdist"):
         pytest.skip("needs pytest-xdist")
     environment = {
         **{name: value for name, value in os.environ.items() if "XDIST" not in name},

@@ -47,7 +47,7 @@ TEST_ERROR = {
     "LeCun 1998, convolutional, distorted": 0.0080,
     "Simard 2003, 800 hidden units, distorted": 0.0070,
     "Cireşan 2010, five hidden layers, distorted": 0.0035,
-    "Meier 2011, 25 of 800 hidden units, distorted": 0.0039,
+    "Meier 2011, 25 with 800 units, distorted": 0.0039,
     "Cireşan 2012, 35 convolutional, distorted": 0.0023,
 }
 
