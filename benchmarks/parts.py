@@ -262,7 +262,7 @@ def serving(record: Record, dataset: str) -> None:
     """What the server answers, by the number of its clients and how long it waits for others."""
     servers = [name for name in SERVERS if record.wants("serving", name)]
     for name in tqdm(servers, desc="serving", unit="server", disable=None, leave=False):
-        record.set("serving", name, measure(SERVERS[name]))
+        record.set("serving", name, measure(SERVERS[name], environment(dataset)))
 
 
 PARTS = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -24,7 +23,6 @@ import numpy as np
 from mnist_code.model import init_network_params
 from mnist_code.storage import save_params
 
-ROOT = Path(__file__).resolve().parent.parent
 CLIENTS = (1, 16, 64, 256)
 SECONDS = 4.0  # for each number of clients
 COMMAND = ("-m", "mnist_code", "serve", "--port=0")
@@ -76,7 +74,9 @@ def crowd(address: tuple[str, int], count: int, seconds: float) -> list[float]:
 
 
 def measure(
-    arguments: Sequence[str], seconds: float = SECONDS
+    arguments: Sequence[str],
+    environment: dict[str, str] | None = None,
+    seconds: float = SECONDS,
 ) -> dict[str, dict[str, float]]:
     """Start a server with these arguments of Python: its figures for each number of clients."""
     rows = {}
@@ -84,11 +84,9 @@ def measure(
         save_params(
             Path(folder, "params.safetensors"), init_network_params(jax.random.key(0))
         )
-        paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
         server = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, text=True,
+            [sys.executable, *arguments], cwd=folder, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         )  # fmt: skip
         try:
             assert server.stdout is not None

@@ -434,7 +434,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path, nightly):
             for name, options in runs.items()
         }
         while_writing = [future.result() for future in killed.values()]
-    assert sum(while_writing) >= kills // 3
+    assert sum(while_writing) >= 2 * kills // 5
     for name, options in runs.items():
         zygote = Zygote(tmp_path / f"{name} whole")
         zygote.start(options)

@@ -321,12 +321,10 @@ def test_a_damaged_file_is_made_anew(kind, dataset, fresh):
     "name", ["digits", pytest.param("mnist", marks=pytest.mark.slow)]
 )
 def test_processes_that_prepare_at_once_all_succeed(
-    name, python, fresh, request, monkeypatch, nightly
+    name, python, fresh, request, monkeypatch
 ):
     """Two processes that write the same file, or clear away each other's."""
     if name == "mnist":
-        if not nightly:
-            pytest.skip("the digits take the same path; NIGHTLY=1 tries MNIST, too")
         monkeypatch.setenv("MNIST_CODE_ARCHIVES", request.getfixturevalue("archives"))
     program = (
         f"from mnist_code import data; data.prepare({name!r}); data.load({name!r})"
@@ -346,18 +344,16 @@ def test_processes_that_prepare_at_once_all_succeed(
 
 
 @pytest.mark.slow
-def test_a_killed_preparation_is_done_again(fresh, dataset, python):
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 1.0])
+def test_a_killed_preparation_is_done_again(seconds, fresh, dataset, python):
     """Half a data set that a later load takes for whole."""
     program = "from mnist_code import data; import mnist_code.data._prepare as p; p.import_tfds()\n"
     program += "print('now', flush=True); data.prepare('digits'); data.load('digits')"
-    for seconds in (0.1, 0.4, 1.0):
-        process = subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE
-        )
-        assert process.stdout.readline() == b"now\n"
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"now\n"
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
     result = python("-c", "from mnist_code import data; data.prepare('digits')")
     assert (result.returncode, result.stderr) == (0, "")
     assert same(load("digits"), dataset)
