@@ -10,7 +10,8 @@ from benchmarks.parts import LONG, PARTS
 from benchmarks.record import DEFAULT, Record
 from benchmarks.tables import TABLES, heading
 from mnist_code.config import DATASETS
-from mnist_code.errors import INTERRUPTED, MnistCodeError
+from mnist_code.errors import MnistCodeError
+from mnist_code.interrupts import INTERRUPTED
 
 
 def main(arguments: list[str] | None = None) -> int:

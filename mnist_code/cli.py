@@ -24,7 +24,6 @@ from mnist_code.checkpoint import Checkpoints, lock
 from mnist_code.config import EXPORT_FILES, Config
 from mnist_code.console import checked_output
 from mnist_code.errors import (
-    INTERRUPTED,
     ConfigError,
     DivergedError,
     ImageError,
@@ -34,6 +33,7 @@ from mnist_code.errors import (
 )
 from mnist_code.evaluation import confusion_matrix
 from mnist_code.images import as_text, doubts, read_with_hints
+from mnist_code.interrupts import INTERRUPTED, raise_if_lost
 from mnist_code.model import Params, probabilities
 from mnist_code.recipes import READ_FROM_PAPER, RECIPES, State, recipe_for
 from mnist_code.recorder import Recorder
@@ -275,6 +275,7 @@ def _run(
                     recorder.record(result)
                     bar.write(_epoch_line(result), file=sys.stdout)
                 bar.update()
+                raise_if_lost()
     except (DivergedError, ProcessError, KeyboardInterrupt) as stop:
         status = _report_stop(stop, recorder)
         processes.exit_without_waiting()

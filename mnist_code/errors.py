@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-INTERRUPTED = 130  # the exit status that a shell expects after Ctrl-C
-
 
 class MnistCodeError(Exception):
     """The base class of every error below. The command line prints it without a traceback."""

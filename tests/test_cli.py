@@ -660,6 +660,38 @@ def test_ctrl_c_in_a_shutdown_is_silent(python):
     assert (result.returncode, result.stderr) == (130, "")
 
 
+LOSING = """
+import runpy, signal
+from mnist_code import cli
+class Callback:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+def epochs(*arguments):
+    for result in cli.training.epochs(*arguments):
+        yield result
+        if result.epoch == 0:
+            {how}
+cli.training, cli.epochs = __import__("mnist_code.training").training, epochs
+runpy.run_module("mnist_code", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "Callback()",
+        "try: signal.raise_signal(2)\n            except KeyboardInterrupt: pass",
+    ],
+)
+def test_ctrl_c_that_a_callback_of_jax_dropped(how, python, tmp_path):
+    """A run that went on to its end, one time in fifty, or printed a traceback of JAX's."""
+    result = python("-c", LOSING.format(how=how), "train", "--epochs", "3")
+    assert result.returncode == 130
+    assert result.stderr.splitlines()[:2] == [
+        "interrupted", "params.safetensors holds the parameters of epoch 1.",
+    ]  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["classic", "fast"])
 def test_ctrl_c_before_the_first_epoch_ends(recipe, start):
