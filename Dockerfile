@@ -1,6 +1,6 @@
 # The images of chapters 14 and 15. The last stage is built unless you name another:
 #
-#   docker build -t digits .                                    the server, as a user without rights
+#   docker build -t digits .                                    the server, as an unprivileged user
 #   docker build -t digits-sagemaker --target sagemaker .       the same as root, as SageMaker wants
 #   docker build -t digits-train --target train .               the command `train`, with checkpoints
 #   docker build -t digits-gpu --build-arg JAX="jax[cuda13]" .  for NVIDIA GPUs; any stage
@@ -8,7 +8,7 @@
 # Add --platform linux/amd64 where the image will run on another kind of processor than yours.
 FROM python:3.12-slim AS base
 
-# "jax[cuda13]" brings NVIDIA's libraries. Of the machine it needs the driver and the Container
+# "jax[cuda13]" brings NVIDIA's libraries. The machine provides the driver and the Container
 # Toolkit: docker run --gpus all ...
 ARG JAX=jax
 WORKDIR /src
@@ -42,7 +42,7 @@ EXPOSE 8080
 WORKDIR /opt/ml/model
 CMD ["serve"]
 
-# Everywhere else, as a user without rights, by number, so that Kubernetes can check runAsNonRoot.
+# Everywhere else, as an unprivileged user, by number, so that Kubernetes can check runAsNonRoot.
 #
 #   docker run -p 8080:8080 -v "$PWD/params.safetensors:/opt/ml/model/params.safetensors:ro" digits
 FROM sagemaker AS serve

@@ -7,7 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 
-.PHONY: help setup book pdf epub serve test test-quick test-mnist lint notebooks network digits cover bench clean
+.PHONY: help setup book pdf epub serve test test-quick test-mnist lint notebooks network digits \
+	traces cover bench clean
 
 help:
 	@echo "make book        build the book into _build/html"
@@ -21,6 +22,7 @@ help:
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
 	@echo "make network     train on MNIST the network of the page where one draws a digit"
 	@echo "make digits      write the embedded digits for the page where a network learns"
+	@echo "make traces      record what JAX does, for the live figure of chapter 9"
 	@echo "make cover       draw the cover of the front page"
 	@echo "make bench       measure what the record lacks, and print its tables"
 	@echo "make clean       remove the built book and the virtual environment"
@@ -88,6 +90,9 @@ network: setup
 
 digits: setup
 	$(BIN)/python tools/train_digits.py
+
+traces: setup
+	$(BIN)/python tools/record_traces.py
 
 cover: setup
 	$(BIN)/python tools/cover.py
