@@ -71,7 +71,7 @@ def entries(outline):
 
 
 def test_the_pdf_says_what_it_is(pdf):
-    """A file without title, author or outline, or one whose cover hides its pages."""
+    """A file without title, author or outline, or with a heading named twice in one entry."""
     assert pdf.metadata.title == TITLE
     assert pdf.metadata.author
     assert pdf.root_object["/Lang"].startswith("en")
@@ -80,6 +80,8 @@ def test_the_pdf_says_what_it_is(pdf):
     for chapter in CHAPTERS:
         assert any(entry.endswith(title(chapter)) for entry in shown), chapter
     assert "Solutions" in shown
+    halves = [(entry[: len(entry) // 2], entry[len(entry) // 2 :]) for entry in shown]
+    assert [first for first, second in halves if first == second] == []
 
 
 def test_the_contents_name_the_right_pages(pdf, texts):

@@ -119,7 +119,11 @@ def _pypdf() -> Any:
 
 
 def _name_outline(writer: Any, html: str) -> None:
-    """Put back the spaces that Chromium drops from the outline where a heading wraps."""
+    """Mend what Chromium writes into the outline.
+
+    It drops the space where a heading wraps, and names a heading twice that it moved to the next
+    page.
+    """
     soup = BeautifulSoup(html, "html.parser")
     texts = [
         h.get_text().strip() for h in soup.find_all(["h1", "h2", "h3", "h4", "h5"])
@@ -134,6 +138,8 @@ def _name_outline(writer: Any, html: str) -> None:
             continue
         item = item.get_object()
         name = "".join(str(item["/Title"]).split())
+        half = name[: len(name) // 2]
+        name = half if name == 2 * half and name not in known else name
         text = objects.TextStringObject(known.get(name, item["/Title"]))
         item[objects.NameObject("/Title")] = text
         waiting += [item.get("/First"), item.get("/Next")]
