@@ -302,6 +302,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (broken) startOver();
       going = true;
       ask("train", { epochs: 1 });
+      say("Training for one epoch.");
       showButtons();
     }),
     Live.button("Start over", () => {
