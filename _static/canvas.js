@@ -58,9 +58,18 @@ const Canvas = (() => {
       waiting = true;
       requestAnimationFrame(() => { waiting = false; changed(); });
     }
+    const width = canvas.width * 0.085;
+    /** Where the pen touches down. A line of no length would leave no ink. */
+    function dot([x, y]) {
+      pen.fillStyle = "white";
+      pen.beginPath();
+      pen.arc(x, y, width / 2, 0, 2 * Math.PI);
+      pen.fill();
+      changedSoon();
+    }
     function stroke(event) {
-      if (!last) return;
-      Object.assign(pen, { strokeStyle: "white", lineWidth: canvas.width * 0.085, lineCap: "round", lineJoin: "round" });
+      if (!last || !event.isPrimary) return; // a second finger leaves no line to the first
+      Object.assign(pen, { strokeStyle: "white", lineWidth: width, lineCap: "round", lineJoin: "round" });
       pen.beginPath();
       pen.moveTo(...last);
       // The browser may have seen the pen at several places since the last event.
@@ -69,16 +78,15 @@ const Canvas = (() => {
       changedSoon();
     }
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
+      if (event.button !== 0 || !event.isPrimary) return;
       event.preventDefault();
       canvas.setPointerCapture(event.pointerId);
       if (shown) clear();
-      last = position(event);
-      stroke(event);
+      dot(last = position(event));
     });
     canvas.addEventListener("pointermove", stroke);
     for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, () => { if (last) { last = null; changed(); } });
+      canvas.addEventListener(end, (event) => { if (last && event.isPrimary) { last = null; changed(); } });
     }
     return { pen, clear, show, ink, get drawing() { return last !== null; } };
   }

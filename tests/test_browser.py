@@ -318,6 +318,45 @@ def test_a_finger_draws_and_the_page_stays(html, visit):
     assert page.evaluate("scrollY") == scrolled
 
 
+def test_a_tap_leaves_a_dot(draw):
+    """A dot that isn't drawn, or a tap that wipes the 7 away and leaves nothing."""
+    box = draw.locator("[data-draw=pad]").bounding_box()
+    draw.mouse.click(box["x"] + 80, box["y"] + 90)
+    draw.wait_for_timeout(200)
+    assert "with a probability of" in answer(draw)
+    inked = """() => {
+        const { width, height } = Digit.pad, { data } = Digit.pen.getImageData(0, 0, width, height);
+        return data.filter((value, i) => i % 4 === 3 && value > 0).length;
+    }"""
+    assert 300 < draw.evaluate(inked) < 600  # 24 pixels across
+
+
+def test_a_second_finger_leaves_no_line(html, visit):
+    """A palm beside the pen, joined to it by zigzags."""
+    page = visit((html / "draw.html").as_uri(), viewport=PHONE, has_touch=True).page
+    page.locator("[data-draw=pad]").scroll_into_view_if_needed()
+    box = page.locator("[data-draw=pad]").bounding_box()
+    client = page.context.new_cdp_session(page)
+    x, y, palm = (
+        box["x"] + box["width"] / 2,
+        box["y"] + 40,
+        {"id": 1, "x": box["x"] + 20, "y": box["y"] + 220},
+    )
+
+    def touch(kind, *points):
+        client.send(
+            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)}
+        )
+
+    touch("touchStart", {"id": 0, "x": x, "y": y})
+    touch("touchStart", {"id": 0, "x": x, "y": y}, palm)
+    for step in range(1, 11):
+        palm = {**palm, "y": palm["y"] + 1}
+        touch("touchMove", {"id": 0, "x": x, "y": y + 20 * step}, palm)
+    touch("touchEnd")
+    assert answer(page).startswith("A 1, ")
+
+
 def test_the_keyboard_picks_a_sample(draw):
     """Someone without a pointer who cannot see the network answer."""
     draw.get_by_role("button", name="Sample: a 3").focus()

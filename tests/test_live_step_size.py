@@ -115,7 +115,7 @@ def test_words_tell_the_two_errors_apart(figure):
     expect(status).to_contain_text("2 gaps of 2.4e−7 apart where 1.68 would be right")
     move(figure, "h", 2 / 18)
     expect(status).to_contain_text(
-        "off by 100%, the two losses are rounded to the same"
+        "off by 100%: the two losses are rounded to the same"
     )
     expect(figure.get_by_role("row", name="slope found")).to_contain_text("0")
 
@@ -138,6 +138,13 @@ def test_keyboard_and_buttons_shrink_h(figure):
     assert at() == "1e−4"
     figure.get_by_role("button", name="Start over").press("Enter")
     assert at() == "1e−1"
+    slider.press("Home")
+    assert at() == "1e−10"
+    figure.get_by_role("button", name="Play").press("Enter")  # begins again
+    figure.page.wait_for_function(
+        "id => !document.querySelector(`#${id} input`).value.startsWith('0')", arg=ID
+    )
+    figure.get_by_role("button", name="Pause").press("Enter")
 
 
 def test_play_is_calm_for_those_who_ask(html, visit):

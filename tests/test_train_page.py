@@ -323,9 +323,9 @@ def layers(*sizes, dtype=np.float32, fill=0.0):
 
 
 WRONG_FILES = {
-    "empty": (b"", "isn't a safetensors file"),
-    "text": (b"hello " * 100, "isn't a safetensors file"),
-    "no JSON": (b"\x04" + bytes(7) + b"}{}{" + bytes(9), "isn't a safetensors file"),
+    "empty": (b"", "isn’t a safetensors file"),
+    "text": (b"hello " * 100, "isn’t a safetensors file"),
+    "no JSON": (b"\x04" + bytes(7) + b"}{}{" + bytes(9), "isn’t a safetensors file"),
     "cut off": (file_of(**layers(784, 4, 10))[:-8], "cut off or corrupt"),
     "one layer": (file_of(**layers(784, 10)), "1 layer, and"),
     "three layers": (file_of(**layers(784, 8, 8, 10)), "3 layers, and"),
@@ -333,7 +333,7 @@ WRONG_FILES = {
     "other images": (file_of(**layers(64, 8, 10)), "layer_0.weights is F32 of shape"),
     "other classes": (file_of(**layers(784, 8, 26)), "layer_1.weights is F32 of"),
     "64 bits": (file_of(**layers(784, 8, 10, dtype=np.float64)), "is F64 of shape"),
-    "nan": (file_of(**layers(784, 8, 10, fill=np.nan)), "isn't a finite number"),
+    "nan": (file_of(**layers(784, 8, 10, fill=np.nan)), "isn’t a finite number"),
     "huge": (file_of(**layers(784, 5000, 10)), "at most 4,096"),
 }
 
@@ -351,7 +351,7 @@ def test_wrong_files_get_a_sentence(page):
             timeout=5000,
         )
         said = page.locator("[data-train=fileText]").inner_text()
-        assert said.startswith("This page can't use the file: "), name
+        assert said.startswith("This page can’t use the file: "), name
         assert not {"undefined", "NaN", "null"} & set(said.split()), said
     assert page.evaluate("text(Train.state().params[0][0])") == before
 
@@ -449,6 +449,8 @@ def test_a_run_that_diverges_gets_a_sentence(page):
     page.wait_for_timeout(300)
     assert "nan" not in page.locator("#train").inner_text().lower()
     assert page.evaluate("Engine.isFinite(Train.state().params)")
+    press(page, "That was a 4")  # no lower rate would help
+    assert status(page, "teachText").startswith("The run has diverged")
     press(page, "Train")  # begins again, from random numbers
     until(page, "state.epoch >= 1")
 
@@ -457,7 +459,8 @@ def test_steps_that_are_too_long_get_a_sentence(page):
     """A loss of thousands, and no word about the rate."""
     small(page, rate=100, momentum=0.99)
     press(page, "Train")
-    says(page, "The loss is far above 2.3,")
+    says(page, "In epoch 1, the loss was ")
+    assert "far above the 2.3 of a network that knows nothing" in status(page)
     assert "Lower the rate or the momentum" in status(page)
 
 
@@ -566,6 +569,7 @@ def test_leaving_the_page_stops_the_worker(html, page):
     assert len(page.workers) == 1
     page.evaluate("window.dispatchEvent(new Event('pagehide'))")
     page.wait_for_timeout(200)
+    assert "when you left the page" in status(page)
     assert page.workers == []
     epoch = page.evaluate("Train.state().epoch")
     press(page, "One epoch")  # as after going back: it goes on where it was

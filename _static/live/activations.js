@@ -47,6 +47,7 @@ const Activations = (() => {
         : "Almost flat: a unit here hardly reacts when one of its weights changes.";
     }
     if (slope < 0) return "The function falls here: a larger input gives a smaller output.";
+    if (Live.words(slope) === "1") return "A change of the input comes out as large as it went in.";
     return `A change of the input comes out ${Live.words(slope)} times as large, and after ten such slopes ${Live.words(slope ** 10)} times.`;
   }
 
@@ -54,7 +55,7 @@ const Activations = (() => {
 })();
 
 Live.figure("fig-activations", {
-  caption: "An activation function, its tangent at x, and its slope there. The dashed line is ReLU, for comparison. Drag in either picture or use the sliders. " +
+  caption: "An activation function, its tangent at x, and its slope there. The dotted line is ReLU, for comparison. Drag in either picture or use the sliders. " +
     "Take sigmoid and tanh far from 0 and watch them saturate; then choose Swish, and make β small and large.",
   build(stage) {
     const { svg, words, element } = Live;

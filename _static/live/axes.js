@@ -104,7 +104,7 @@ const Axes = (() => {
     if (lacks >= 0) return { line: "", words: `An array of shape ${tuple(shape(xs[lacks]))} has no axis ${inAxes[lacks]}.` };
     if (!steps) return { line: "", words: "Nothing is mapped, so nothing says how many examples there are." };
     const short = xs.findIndex((x, place) => inAxes[place] !== null && i >= shape(x)[inAxes[place]]);
-    if (short >= 0) return { line: "", words: `Example ${i}: along axis ${inAxes[short]}, ${names[short]} has only ${shape(xs[short])[inAxes[short]]} slices, so there's none for this example.` };
+    if (short >= 0) return { line: "", words: `Example ${i}: along axis ${inAxes[short]}, ${names[short]} has only ${shape(xs[short])[inAxes[short]]} slices, so there’s none for this example.` };
 
     const slices = xs.map((x, place) => (inAxes[place] === null ? x : take(x, inAxes[place], i)));
     const call = xs.map((x, place) => sliceName(names[place], x, inAxes[place], i)).join(" @ ");
@@ -115,9 +115,9 @@ const Axes = (() => {
       const together = inAxes.includes(null) ? "" : " Both arguments are mapped, so they advance together, and no other pair is computed.";
       return { line: `${put} = ${call}`, words: `Example ${i}: ${shapes} gives ${given}.${together}` };
     }
-    if (error.includes("out of bounds")) return { line: call, words: `Example ${i} gives a single number. So the result has only one axis, and there's no axis ${outAxes} to put the examples on.` };
+    if (error.includes("out of bounds")) return { line: call, words: `Example ${i} gives a single number. So the result has only one axis, and there’s no axis ${outAxes} to put the examples on.` };
     if (error.includes("inconsistent")) return { line: call, words: `Example ${i} would be ${shapes}, but not every example has a slice of both arrays.` };
-    return { line: call, words: `Example ${i} would be ${shapes}, and that doesn't fit.` };
+    return { line: call, words: `Example ${i} would be ${shapes}, and that doesn’t fit.` };
   }
 
   return { shape, transpose, tuple, take, sliceName, matmul, linear, vmap, WEIGHTS, IMAGES, outcome, meeting };

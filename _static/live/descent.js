@@ -109,7 +109,7 @@ const Descent = (() => {
     if (slope * landscapeSlope(before) < 0 && landscapeCurvature(w) < 0) return `The last step went over the top of the hill, and the next one goes ${side(step)}.`;
     if (slope * landscapeSlope(before) < 0) return `The slope has changed its sign: the last step went across. The next one goes ${side(step)}.`;
     if (steps >= 5 && Math.abs(w - path[0]) < 0.5) {
-      return `${steps} steps have moved w by only ${words(Math.abs(w - path[0]), 2)}. It's on the right way, and would take long to get there.`;
+      return `${steps} steps have moved w by only ${words(Math.abs(w - path[0]), 2)}. It’s going the right way, but it would take a long time to get there.`;
     }
     return `${grows}, and the next step goes ${side(step)}.`;
   }
@@ -144,7 +144,7 @@ const Descent = (() => {
       return `The loss was least after ${closest} step${closest === 1 ? "" : "s"}, ${words(losses[closest])}: momentum has carried the path past that place, and the slopes pull it back.`;
     }
     if (settings.momentum > 0 && steps > 1) {
-      return `Each step keeps ${words(settings.momentum)} of the one before: what agrees adds up, what contradicts cancels. The star is still ${words(away, 2)} away.`;
+      return `Each step keeps ${words(settings.momentum)} of the one before: steps that agree add up, and steps that contradict each other cancel. The star is still ${words(away, 2)} away.`;
     }
     return "Each step goes straight downhill, at right angles to the ring it starts on.";
   }
@@ -277,7 +277,7 @@ Live.figure("fig-landscape", {
     const curve = Array.from({ length: 201 }, (_, i) => -3.2 + (6.4 * i) / 200).map((w) => [w, landscape(w)]);
     chart.inside.before(
       svg("path", { d: chart.lines(curve), fill: "none", stroke: "var(--live-quiet)", "stroke-width": 2.5, "clip-path": chart.inside.getAttribute("clip-path") }),
-      svg("text", { x: chart.x(-1.48), y: chart.y(-2.1), "text-anchor": "middle" }, "deep"),
+      svg("text", { x: chart.x(-1.48), y: chart.y(-2.1), "text-anchor": "middle", class: "live-halo" }, "deep"),
       svg("text", { x: chart.x(1.33), y: chart.y(-1.7), "text-anchor": "middle" }, "shallow"));
     chart.handle = startHandle(chart);
 
@@ -328,7 +328,7 @@ Live.figure("fig-landscape", {
 });
 
 Live.figure("fig-valley", {
-  caption: "The loss of a line as a map: each ring connects pairs of w and b with the same loss. The line they make is drawn with its four points. " +
+  caption: "The loss of a line as a map: each ring connects pairs of w and b with the same loss, and the dotted ring is the one that the path has reached. The line that w and b make is drawn with its four points. " +
     "The buttons are the three runs of the text, from left to right. Drag the start, change rate and momentum, or press Start over and go step by step: " +
     "which is the largest rate that still arrives at the star?",
   build(stage) {

@@ -234,7 +234,7 @@ const Live = (() => {
     const placeX = (logX ? logarithmic : linear)(x, [edge.left, width - edge.right]);
     const placeY = (logY ? logarithmic : linear)(y, [height - edge.bottom, edge.top]);
     const name = `live-clip-${(chart.count = (chart.count ?? 0) + 1)}`;
-    const inside = svg("g", { "clip-path": `url(#${name})` });
+    const inside = svg("g", { class: "live-inside", "clip-path": `url(#${name})` });
     const grid = svg("g", { class: "live-axes", "aria-hidden": "true" });
     const tick = (value, log) => (log && (value < 0.01 || value > 1000) ? value.toExponential(0).replace("e+", "e").replace("-", "−") : words(value));
     for (const value of ticks(x, ticksX, logX)) {

@@ -73,7 +73,7 @@ const Reverse = (() => {
     const shares = arrows(values).filter(({ from }) => from === box);
     const formula = shares.map(({ name, to }) => `factor ${name} × slope of ${to}`).join(" + ");
     const why = {
-      s: "In a product, each factor's nudge is multiplied by the other, and here both are s.",
+      s: "In a product, each factor’s nudge is multiplied by the other, and here both are s.",
       p: "A sum passes a nudge on as it is.",
       b: "In the product a · b, the nudge of b is multiplied by a.",
       a: "A nudge of a reaches f in two ways, through p and straight to s, and they add up.",
@@ -94,7 +94,7 @@ const Reverse = (() => {
 
 Live.figure("fig-reverse", {
   caption: "The reverse pass through (ab + a)². Go forward for the values and backward for the slopes, one box at a time, and change a or b at any moment. " +
-    "For which a and b are all slopes but that of f zero?",
+    "For which a and b is every slope zero, except that of f?",
   build(stage) {
     const { element, svg, set, slider, player, status, button, words } = Live;
     const { forward, backward, arrows, steps, sum, explain, check } = Reverse;

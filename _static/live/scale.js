@@ -131,8 +131,8 @@ const Scale = (() => {
 
 Live.figure("fig-scales", {
   caption: "The same random numbers, sent through ten layers of 512 units whose weights are drawn at the scale you choose. " +
-    "On the left, the root mean square (rms) after each layer, on a logarithmic axis, with the chapter’s four scales as thin lines. " +
-    "On the right, how the activations are spread; bars at the ends count everything beyond ±3, and bars above an eighth are cut off. " +
+    "The chart shows the root mean square (rms) after each layer, on a logarithmic axis, with the chapter’s four scales as thin lines. " +
+    "The histograms show how the activations are spread; bars at the ends count everything beyond ±3, and bars above an eighth are cut off. " +
     "Look for a scale that keeps ten layers steady, first with ReLU, then with Swish.",
   build(stage) {
     const { svg, words } = Live;

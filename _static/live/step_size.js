@@ -120,6 +120,7 @@ Live.figure("fig-gradient-check", {
     slider.node.classList.add("live-wide");
     const player = Live.player({
       every: 600,
+      begin: () => { if (slider.value === STEPS.at(-1)) slider.set(STEPS[0]); }, // what has ended begins again
       step() {
         const next = STEPS.indexOf(slider.value) + 1;
         if (next < STEPS.length) slider.set(STEPS[next]);
@@ -170,9 +171,10 @@ Live.figure("fig-gradient-check", {
       const narrowed = StepSize.compare(h, "float32");
       const steps = Math.round(narrowed.difference / gap), wanted = (4 * h) / gap;
       const counted = wanted < 1000 ? ` The two losses are ${steps} ${steps === 1 ? "gap" : "gaps"} of 2.4e−7 apart where ${words(wanted)} would be right.` : "";
+      const stop = (text) => (text.startsWith("nearly") ? "," : ":"); // the others are sentences of their own
       const [reason, other] = ["float32", "float64"].map((type) => StepSize.verdict(h, type));
-      status.say(`h = ${powers(h)}. In float32 the slope is off by ${StepSize.percent(narrowed.error)}, ${reason}.${counted} ` +
-        `In float64 it is off by ${StepSize.percent(StepSize.compare(h, "float64").error)}, ${other === reason ? "for the same reason" : other}.`);
+      status.say(`h = ${powers(h)}. In float32 the slope is off by ${StepSize.percent(narrowed.error)}${stop(reason)} ${reason}.${counted} ` +
+        `In float64 it is off by ${StepSize.percent(StepSize.compare(h, "float64").error)}${other === reason ? ", for the same reason" : `${stop(other)} ${other}`}.`);
     }
 
     stage.append(

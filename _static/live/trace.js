@@ -181,8 +181,8 @@ const Trace = (() => {
   /** What happened in a call, in words. */
   function words({ how, key }, cache) {
     const place = cache.indexOf(key) + 1;
-    if (how === "refused") return "An error, before anything is looked up: a static value has to be hashable, and a list isn't. The cache stays as it was.";
-    if (how === "reused") return `Reused: entry ${place} has this signature, so the call goes straight to the machine code. Python doesn't run, and nothing is printed.`;
+    if (how === "refused") return "An error, before anything is looked up: a static value has to be hashable, and a list isn’t. The cache stays as it was.";
+    if (how === "reused") return `Reused: entry ${place} has this signature, so the call goes straight to the machine code. Python doesn’t run, and nothing is printed.`;
     const weak = key.startsWith("~") ? " The ~ marks a weak type: x is a Python number, which counts as a different type from an array of the same shape and dtype." : "";
     return `Traced: there was no entry for ${key}, so Python ran and printed its line. The record is now entry ${place}.${weak}`;
   }

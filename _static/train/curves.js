@@ -21,10 +21,10 @@ const Curves = (() => {
     return all.length > MOST ? thin(all) : all;
   }
 
-  /** The next of 1, 2, 5, 10, 20, 50, ... that is at least x. */
+  /** The next of 1, 2, 2.5, 5, 10, 20, 25, 50, ... that is at least x. */
   function roundUp(x) {
     const ten = 10 ** Math.floor(Math.log10(x));
-    return [1, 2, 5, 10].map((m) => Number((m * ten).toPrecision(1))).find((m) => m >= x * 0.999999);
+    return [1, 2, 2.5, 5, 10].map((m) => Number((m * ten).toPrecision(2))).find((m) => m >= x * 0.999999);
   }
 
   /** What chapter 8 works out by hand: the loss of a network that knows nothing, and of a perfect one. */
@@ -73,7 +73,7 @@ const Curves = (() => {
         for (const { value, name } of known) {
           chart.inside.append(
             Live.svg("line", { class: "train-known", x1: left, x2: right, y1: chart.y(value), y2: chart.y(value) }),
-            Live.svg("text", { x: right - 4, y: chart.y(value) - 5, "text-anchor": "end" }, name));
+            Live.svg("text", { x: right - 4, y: chart.y(value) + (name.startsWith("perfect") && value > 0 ? 15 : -5), "text-anchor": "end" }, name));
         }
       };
       draw(axes, [kind, batchSize], behind, [{ name: "loss", points }]);

@@ -32,10 +32,10 @@ const Safetensors = (() => {
   }
 
   /** An error whose message is a sentence for the reader. */
-  const refuse = (why) => new Error(`This page can't use the file: ${why}.`);
+  const refuse = (why) => new Error(`This page can’t use the file: ${why}.`);
 
   function readHeader(view) {
-    const broken = refuse("it isn't a safetensors file, or it's corrupt");
+    const broken = refuse("it isn’t a safetensors file, or it’s corrupt");
     if (view.byteLength < 8) throw broken;
     const length = Number(view.getBigUint64(0, true));
     if (length > view.byteLength - 8) throw broken;
@@ -66,13 +66,13 @@ const Safetensors = (() => {
     const arrays = names.map((name, i) => {
       const { dtype, shape, data_offsets: offsets } = header[name] ?? {};
       const fits = dtype === "F32" && Number.isInteger(units) && units > 0 && String(shape) === String(shapes[i]);
-      if (!fits) throw refuse(`${name} is ${dtype} of shape (${shape}), which doesn't fit a network for 784 pixels and 10 digits`);
+      if (!fits) throw refuse(`${name} is ${dtype} of shape (${shape}), which doesn’t fit a network for 784 pixels and 10 digits`);
       if (units > MOST_UNITS) throw refuse(`it has ${units.toLocaleString("en")} hidden units, and this page runs at most ${MOST_UNITS.toLocaleString("en")}`);
       const count = shapes[i].reduce((a, b) => a * b);
       const [from, to] = Array.isArray(offsets) ? offsets : [];
-      if (!(from >= 0) || to - from !== 4 * count || start + to > view.byteLength) throw refuse("it's cut off or corrupt");
+      if (!(from >= 0) || to - from !== 4 * count || start + to > view.byteLength) throw refuse("it’s cut off or corrupt");
       const array = Float32Array.from({ length: count }, (_, k) => view.getFloat32(start + from + 4 * k, true));
-      if (!array.every(Number.isFinite)) throw refuse(`${name} holds a value that isn't a finite number`);
+      if (!array.every(Number.isFinite)) throw refuse(`${name} holds a value that isn’t a finite number`);
       return array;
     });
     return [[arrays[0], arrays[1]], [arrays[2], arrays[3]]];

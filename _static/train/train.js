@@ -54,7 +54,10 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!worker) {
       worker = makeWorker();
       worker.onmessage = ({ data }) => { if (data.run === run) hear[data.kind](data); };
-      worker.onerror = () => say("Training stopped because of an error in the page. Reload it to start again.");
+      worker.onerror = () => {
+        stop();
+        say("Training stopped because of an error in the page. Reload it to start again.");
+      };
       worker.postMessage({
         kind: "data",
         train: { images: Images.scaled(train.images), labels: train.labels },
@@ -76,7 +79,8 @@ document.addEventListener("DOMContentLoaded", () => {
     answers = null;
     before = null;
     params = opened ?? Engine.initNetworkParams(settings.seed, [Engine.PIXELS, settings.units, Engine.CLASSES], settings.scale);
-    find("now").textContent = opened ? "A network from a file." : "A new network, which hasn't learned anything yet.";
+    find("now").textContent = opened ? "A network from a file." : "A new network, which hasn’t learned anything yet.";
+    sayOfImage("");
     ask("start", { settings, params: opened });
     show();
   }
@@ -107,7 +111,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const ignorant = Curves.knownLosses(settings.loss, settings.batchSize)[0].value;
       if (loss > 1.5 * ignorant && !warned) {
         warned = true;
-        say(`The loss is far above ${Live.words(ignorant)}, which is what a network that knows nothing gets: the steps are too long. Lower the rate ` +
+        say(`In epoch ${epoch}, the loss was ${Live.words(loss)}, far above the ${Live.words(ignorant)} of a network that knows nothing. The steps are too long. Lower the rate ` +
           `${settings.momentum ? "or the momentum " : ""}and start over.`);
       }
     },
@@ -132,7 +136,7 @@ document.addEventListener("DOMContentLoaded", () => {
       sayOfImage(`One step toward ${message.label}: the probability of ${message.label} went from ${chance(before)} to ${chance(chances())}. ` +
         `Of the ${test.labels.length} test images, ${message.before} were right before the step, and ${message.testRight} are now.`);
     },
-    refused: () => sayOfImage(`A step at rate ${Live.words(settings.rate)} would leave numbers that aren't finite, so it wasn't taken. Lower the rate.`),
+    refused: () => sayOfImage(`A step at rate ${Live.words(settings.rate)} would leave numbers that aren’t finite, so it wasn’t taken. Lower the rate.`),
   };
   function take(message) {
     ({ params, epoch } = message);
@@ -193,7 +197,7 @@ document.addEventListener("DOMContentLoaded", () => {
     });
     const all = params[0][1].length;
     const which = units.length < all ? `The first ${units.length} of ${all.toLocaleString("en")} hidden units` : all === 1 ? "The one hidden unit" : `The ${all} hidden units`;
-    find("unitsText").textContent = `${which}, as their incoming weights: orange above zero, blue below, black at zero.`;
+    find("unitsText").textContent = `${which}, as ${all === 1 ? "its" : "their"} incoming weights: orange above zero, blue below, black at zero.`;
   }
 
   // The images that are still read wrong. The buttons stay the same ones, so that none vanishes from under a finger.
@@ -237,7 +241,7 @@ document.addEventListener("DOMContentLoaded", () => {
       text.textContent = current && !lost ? percent(now[digit]) : "";
     });
     find("imageText").textContent = !current ? "Nothing is drawn yet."
-      : lost ? `${current.name}. The network's logits are too large for 32 bits, so it gives no probabilities.`
+      : lost ? `${current.name}. The network’s logits are too large for 32 bits, so it gives no probabilities.`
       : `${current.name}. The network says: ${a(answer)}, with a probability of ${percent(now[answer])}.`;
   }
 
@@ -266,11 +270,13 @@ document.addEventListener("DOMContentLoaded", () => {
   find("clear").addEventListener("click", () => {
     pad.clear();
     current = before = null;
+    sayOfImage("");
     showAnswer();
   });
   for (let digit = 0; digit < 10; digit++) {
     const press = () => {
       if (!current) sayOfImage("Draw something first, or choose a test image.");
+      else if (broken) sayOfImage("The run has diverged, so there’s nothing left to teach. Press Train to begin again.");
       else ask("learn", { image: current.image, label: digit });
     };
     find("teach").append(element("button", { type: "button", "aria-label": `That was ${a(digit)}`, click: press }, String(digit)));
@@ -296,6 +302,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (broken) startOver();
       going = true;
       ask("train", { epochs: 1 });
+      say("Training for one epoch.");
       showButtons();
     }),
     Live.button("Start over", () => {
@@ -389,6 +396,10 @@ document.addEventListener("DOMContentLoaded", () => {
         "Choose Swish, train, and save again.";
       return;
     }
+    if (!Engine.isFinite(params)) {
+      find("fileText").textContent = "This network holds values that aren’t finite numbers, so no program could use it. Press Train to begin again.";
+      return;
+    }
     const address = URL.createObjectURL(new Blob([Safetensors.save(params)], { type: "application/octet-stream" }));
     element("a", { href: address, download: "params.safetensors" }).click();
     setTimeout(() => URL.revokeObjectURL(address), 1000);
@@ -404,6 +415,7 @@ document.addEventListener("DOMContentLoaded", () => {
       setControls();
       startOver(opened);
       showPreset(null);
+      say("Press Train to go on with this network.");
       const right = Engine.countRight(Engine.predictedLabels(params, Engine.inked(Images.scaled(test.images))), test.labels);
       find("fileText").textContent = `Opened ${file.name}, a network of 784-${settings.units}-10. It gets ${right} of the ${test.labels.length} test images right.`;
     } catch (error) {
@@ -412,7 +424,10 @@ document.addEventListener("DOMContentLoaded", () => {
     target.value = ""; // the same file may be opened again
   });
 
-  window.addEventListener("pagehide", stop);
+  window.addEventListener("pagehide", () => {
+    if (going) say(`Paused in epoch ${epoch + 1}, when you left the page. Press Train to go on.`);
+    stop();
+  });
   Object.assign(Train, {
     stop,
     choose,

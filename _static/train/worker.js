@@ -12,6 +12,7 @@ function trainInWorker(engine, scope) {
   let points = [], sum = 0, count = 0; // of the losses since the last point
   let total = 0, done = 0; // of the losses, and of the steps, since the epoch began
   let going = false, next = null; // `next` is the timer of the next moment of training
+  let isNew = false; // a network whose score nobody knows yet
 
   /** Tell the page how it stands, with a copy of the parameters. */
   function report(kind, more = {}) {
@@ -41,8 +42,12 @@ function trainInWorker(engine, scope) {
     sum = count = 0;
   }
 
-  /** Train for a moment, report, and let messages in. */
+  /** Say how a new network does; then train for a moment, report, and let messages in. */
   function work() {
+    if (isNew) {
+      isNew = false;
+      report("started", measureBoth());
+    }
     if (!going) return;
     const began = performance.now();
     if (!steps) {
@@ -94,7 +99,9 @@ function trainInWorker(engine, scope) {
       steps = null;
       points = [];
       going = false;
-      report("started", measureBoth());
+      isNew = true;
+      clearTimeout(next);
+      next = setTimeout(work); // by then, a reader who moves a slider may have asked for yet another one
     },
     /** Settings that may change on the way. The rate and the momentum hold at once; another order or batch begins the epoch again. */
     change(message) {
@@ -108,7 +115,7 @@ function trainInWorker(engine, scope) {
       if (!going) {
         going = true;
         clearTimeout(next);
-        work();
+        next = setTimeout(work);
       }
     },
     pause() {
