@@ -31,7 +31,7 @@ from mnist_code.errors import MnistCodeError
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 4  # of an epoch: the first compiles, of the others the median counts
 SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3}
-LONG = ("committee", "distilled")  # these take hours and run only when they are named
+LONG = ("committee", "distilled")  # these run only when they are named
 RUNS = ROOT / "benchmarks" / "runs"  # what the long runs need to go on where they were
 BATCH_SIZES = (32, 128, 512, 2048, 4096)
 WIDTHS = (128, 512, 2048, 4096)
@@ -199,7 +199,7 @@ def _train_long(
 
 
 def committee(record: Record, dataset: str) -> None:
-    """Many of these networks, trained side by side and averaged; takes hours, when it is named."""
+    """Many of these networks, trained side by side and averaged; 45 minutes, when it is named."""
     import jax
 
     from mnist_code.checkpoint import Checkpoints
@@ -223,7 +223,7 @@ def committee(record: Record, dataset: str) -> None:
 
 
 def distilled(record: Record, dataset: str) -> None:
-    """One network that learns from that committee: three seeds; takes hours, when it is named."""
+    """One network that learns from that committee: three seeds; an hour, when it is named."""
     seeds = [s for s in range(SEEDS["distilled"]) if record.wants("distilled", str(s))]
     if not seeds:
         return

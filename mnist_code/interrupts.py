@@ -25,7 +25,9 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def raise_if_lost() -> None:
-    """What C++ calls, such as JAX's hook into garbage collection, cannot raise: do it here.
+    """Raise the KeyboardInterrupt of a Ctrl-C that got lost on its way.
+
+    An exception cannot leave a function that C++ calls, such as JAX's hook into garbage collection.
 
     Raises:
         KeyboardInterrupt: Ctrl-C was pressed, and yet the program went on.
@@ -35,6 +37,6 @@ def raise_if_lost() -> None:
 
 
 def report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
-    """Python's report of an error that it had to drop, but for a Ctrl-C, which is not lost."""
+    """Report an error that Python had to drop, but not a Ctrl-C: `raise_if_lost` raises that."""
     if unraisable.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(unraisable)

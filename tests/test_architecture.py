@@ -10,7 +10,7 @@ from helpers import ROOT
 PACKAGE = ROOT / "mnist_code"
 # Each imports only from those before it. The README describes them in this order.
 ORDER = [
-    "errors", "interrupts", "config", "files", "quiet", "console", "images", "data",
+    "errors", "config", "files", "quiet", "console", "interrupts", "images", "data",
     "model", "evaluation", "learning",
     "augment", "parallel", "recipes", "processes", "training", "storage", "checkpoint",
     "recorder", "export", "browser", "serve",

@@ -662,16 +662,16 @@ def test_ctrl_c_in_a_shutdown_is_silent(python):
 
 LOSING = """
 import runpy, signal
-from mnist_code import cli
+from mnist_code import cli, training
 class Callback:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
 def epochs(*arguments):
-    for result in cli.training.epochs(*arguments):
+    for result in training.epochs(*arguments):
         yield result
         if result.epoch == 0:
             {how}
-cli.training, cli.epochs = __import__("mnist_code.training").training, epochs
+cli.epochs = epochs
 runpy.run_module("mnist_code", run_name="__main__", alter_sys=True)
 """
 
@@ -683,7 +683,7 @@ runpy.run_module("mnist_code", run_name="__main__", alter_sys=True)
         "try: signal.raise_signal(2)\n            except KeyboardInterrupt: pass",
     ],
 )
-def test_ctrl_c_that_a_callback_of_jax_dropped(how, python, tmp_path):
+def test_ctrl_c_that_a_callback_of_jax_dropped(how, python):
     """A run that went on to its end, one time in fifty, or printed a traceback of JAX's."""
     result = python("-c", LOSING.format(how=how), "train", "--epochs", "3")
     assert result.returncode == 130

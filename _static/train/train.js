@@ -124,7 +124,7 @@ document.addEventListener("DOMContentLoaded", () => {
       broken = true;
       showButtons();
       say("The run diverged: the loss is no longer a finite number, and no step leads back from there. What you see is the " +
-        `last moment before. Lower the rate, which is ${Live.words(settings.rate)}` +
+        `network just before that. Lower the rate, which is ${Live.words(settings.rate)}` +
         `${settings.momentum ? `, or the momentum, which is ${settings.momentum}` : ""}, and press Train to begin again.`);
     },
     learned(message) {
@@ -308,7 +308,7 @@ document.addEventListener("DOMContentLoaded", () => {
     Live.button("Start over", () => {
       settings.seed += 1;
       startOver();
-      say("A new network, with other random numbers.");
+      say("A new network, with different random numbers.");
     }));
 
   /** A control has changed: some settings hold from the next step on, others need a new network. */
@@ -392,7 +392,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   find("save").addEventListener("click", () => {
     if (settings.activation !== "swish") {
-      find("fileText").textContent = "The program in Python applies Swish, so with other activations this network would give other answers there. " +
+      find("fileText").textContent = "The Python program always uses Swish, and this network was trained with another activation, so it would give other answers there. " +
         "Choose Swish, train, and save again.";
       return;
     }
