@@ -234,7 +234,7 @@ def paths() -> Figure:
     """The ways from trained parameters to the places where they run.
 
     Example:
-        >>> "StableHLO" in [text.get_text() for text in paths().axes[0].texts]
+        >>> "browser" in [text.get_text() for text in paths().axes[0].texts]
         True
     """
     figure, axes = new_figure(height=4.6)
@@ -254,9 +254,7 @@ def paths() -> Figure:
             "", xy=(6.3, y), xytext=(3.6, 5.0 + (y - 5.0) / 5),
             arrowprops={"arrowstyle": "-|>", "color": INK},
         )  # fmt: skip
-        box(axis, 8.0, y, 3.4, 1.3, form, YELLOW, fontsize=12)
-        beside = y + 0.5 if y >= 5 else y - 0.75
-        axis.text(6.2, beside, tool, ha="right", color=INK, fontsize="small")
+        box(axis, 8.0, y, 3.4, 1.5, f"{form}\n({tool})", YELLOW, fontsize=11)
         arrow(axis, (9.7, y), (11.2, y))
         box(axis, 13.5, y, 4.6, 1.3, where, fontsize=12)
     return figure
