@@ -53,13 +53,17 @@ def main(arguments: list[str] | None = None) -> int:
             f"no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}"
         )
     try:
-        record = Record(options.record, options.again, reading=options.show)
-        print(heading(record.machine))
+        record = Record(options.record, options.again)
+        machine = None
         for name in names:
             if not options.show:
                 PARTS[name](record, options.dataset)
-            if name in record.parts:
-                print("\n" + TABLES[name](record.parts[name]), flush=True)
+            if name not in record.parts:
+                continue
+            if machine != record.machines[name]:
+                machine = record.machines[name]
+                print("\n" + heading(machine))
+            print("\n" + TABLES[name](record.parts[name]), flush=True)
     except MnistCodeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

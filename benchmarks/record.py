@@ -1,4 +1,4 @@
-"""The record: one file of JSON with the machine, the versions, and each part's figures."""
+"""The record: one file of JSON with each part's figures, and the machine that measured them."""
 
 from __future__ import annotations
 
@@ -15,47 +15,62 @@ DEFAULT = PATH  # inside the package, so that a chapter finds it wherever it run
 
 
 class RecordError(MnistCodeError):
-    """A record that cannot be read, or that belongs to another machine."""
+    """A record that cannot be read, or a part of it that belongs to another machine."""
 
 
 class Record:
-    """Figures by part and name. Each is on disk as soon as it is set, so that a run can go on."""
+    """Figures by part and name. Each is on disk as soon as it is set, so that a run can go on.
 
-    def __init__(
-        self, path: Path = DEFAULT, again: bool = False, reading: bool = False
-    ):
+    A part belongs to one machine, with the versions of what ran on it. Its figures are compared
+    with each other, so those of two machines never mix.
+    """
+
+    def __init__(self, path: Path = DEFAULT, again: bool = False):
         self.path, self.again = path, again
-        self.machine = describe()
         self.parts: dict[str, dict[str, Any]] = {}
+        self.machines: dict[str, dict[str, Any]] = {}
         if path.exists():
             try:
-                stored = json.loads(path.read_text(encoding="utf-8"))
-                self.parts = stored["parts"]
-                same = stored["machine"] == self.machine
+                stored = read(path)
+                self.parts, self.machines = stored["parts"], stored["machines"]
+                missing = set(self.parts) - set(self.machines)
             except (OSError, ValueError, KeyError, TypeError) as error:
                 raise RecordError(
                     f"Cannot read {path}: {error}. Give another file with --record."
                 ) from error
-            if reading:
-                self.machine = stored["machine"]
-            elif not same and self.parts:
+            if missing:
                 raise RecordError(
-                    f"{path} is of another machine or of other versions. Figures of two must "
-                    "not mix: give a file of your own with --record."
+                    f"{path} does not name the machine of {', '.join(sorted(missing))}. "
+                    "Give another file with --record."
                 )
 
     def wants(self, part: str, name: str) -> bool:
-        """Whether a figure is still to be measured."""
-        return self.again or name not in self.parts.get(part, {})
+        """Whether a figure is still to be measured.
+
+        Raises:
+            RecordError: it is, and the part's other figures are those of another machine.
+        """
+        if self.again:
+            return True
+        if name in self.parts.get(part, {}):
+            return False
+        if self.machines.get(part, describe()) != describe():
+            raise RecordError(
+                f"The figures of {part} in {self.path} are of another machine or of other "
+                "versions. Measure all of them with --again, or give another file with --record."
+            )
+        return True
 
     def set(self, part: str, name: str, figures: Any) -> None:
-        """Keep the figures, on disk too."""
-        self.parts.setdefault(part, {})[name] = figures
-        text = json.dumps({"machine": self.machine, "parts": self.parts}, indent=1)
+        """Keep the figures, on disk too. Figures that another machine left in the part go."""
+        if self.machines.get(part) != describe():
+            self.machines[part], self.parts[part] = describe(), {}
+        self.parts[part][name] = figures
+        text = json.dumps({"machines": self.machines, "parts": self.parts}, indent=1)
         with atomic_write(self.path) as file:
             file.write(text.encode() + b"\n")
 
 
 def read(path: Path = DEFAULT) -> dict[str, Any]:
-    """The record as it is stored: {"machine": …, "parts": {part: {name: figures}}}."""
+    """The record as it is stored: {"machines": {part: …}, "parts": {part: {name: …}}}."""
     return json.loads(path.read_text(encoding="utf-8"))

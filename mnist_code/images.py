@@ -14,9 +14,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import scipy  # loads `ndimage` when it is first used: training does without
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
-from scipy import ndimage
 
 from mnist_code.config import SIDE
 from mnist_code.errors import ImageError, reason
@@ -60,7 +60,7 @@ def fit_box(ink: Float[np.ndarray, "height width"]) -> UInt8[np.ndarray, "28 28"
     small = small.clip(0)
     small = small / small.max()
 
-    row, column = ndimage.center_of_mass(small)
+    row, column = scipy.ndimage.center_of_mass(small)
     # The middle of 28 pixels lies between the two central ones, at 13.5.
     top = int(np.clip(round((SIDE - 1) / 2 - row), 0, SIDE - height))
     left = int(np.clip(round((SIDE - 1) / 2 - column), 0, SIDE - width))
@@ -98,15 +98,15 @@ def _check_edges(gray: Float[np.ndarray, "height width"]) -> None:
     if min(gray.shape) < 64:  # too coarse to tell them apart
         return
     side = max(gray.shape)
-    smooth = ndimage.gaussian_filter(gray, side / 250) + 0.01
+    smooth = scipy.ndimage.gaussian_filter(gray, side / 250) + 0.01
     paper = np.median(smooth)
     for relative in (smooth / paper, paper / smooth):  # darker things, lighter things
         thick = np.ones((side // 40, side // 40))
-        solid = ndimage.binary_opening(relative < 0.75, thick)
-        regions, count = ndimage.label(relative < 0.9)
+        solid = scipy.ndimage.binary_opening(relative < 0.75, thick)
+        regions, count = scipy.ndimage.label(relative < 0.9)
         every = np.arange(1, count + 1)
-        core = ndimage.sum(solid, regions, every)
-        area = ndimage.sum(regions > 0, regions, every)
+        core = scipy.ndimage.sum(solid, regions, every)
+        area = scipy.ndimage.sum(regions > 0, regions, every)
         at_edge = np.where(solid, regions, 0)  # where a line ends, nothing is solid
         at_edge[1:-1, 1:-1] = 0
         sharp = area < 1.5 * core
@@ -120,12 +120,13 @@ def _find_ink(
 ) -> Float[np.ndarray, "height width"]:
     """How much ink each pixel shows: 0 on the paper, whose brightness is estimated locally."""
     side = max(gray.shape)
-    gray = ndimage.gaussian_filter(gray, side / 300)  # noise; nothing in a tiny picture
+    # Smooth away noise; this does nothing to a tiny picture.
+    gray = scipy.ndimage.gaussian_filter(gray, side / 300)
     # Around any point, most is paper, so the median tells whether ink is darker or lighter. On a
     # scale of ratios, and raised to a power, ink counts more than a shadow.
     step = max(1, side // 40)
     coarse = np.log(gray[::step, ::step] + 0.05)
-    difference = coarse - ndimage.median_filter(coarse, max(3, side // step // 2))
+    difference = coarse - scipy.ndimage.median_filter(coarse, max(3, side // step // 2))
     light = (difference**5).sum() > 0
     border = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     low, paper_like, high = np.percentile(border, [5, 50, 95])
@@ -136,7 +137,7 @@ def _find_ink(
     # Padding lets whatever reaches the edge continue beyond it, so it passes for paper, too.
     width = max(3, side // (2 if even else 3))
     padded = np.pad(-gray if light else gray, width, mode="edge")
-    paper = ndimage.grey_closing(padded, size=(width, width))
+    paper = scipy.ndimage.grey_closing(padded, size=(width, width))
     paper = paper[width:-width, width:-width]
     ink = gray + paper if light else (paper - gray) / np.maximum(paper, 0.1)
     # At least a fifth of any picture is paper, where closing adds what noise takes away.
@@ -152,17 +153,17 @@ def _remove_lines(
     height, width = ink.shape
     if min(height, width) < 64:  # too coarse to tell a line from a stroke
         return ink
-    along = ndimage.uniform_filter1d(ink, width // 6, axis=1, mode="nearest")
-    thin = along - ndimage.grey_opening(along, size=(height // 16, 1))
-    thin = ndimage.maximum_filter1d(thin, 3, axis=0)  # a line may lean a little
-    thin = ndimage.grey_opening(thin, size=(1, width // 5))
-    thin = ndimage.grey_closing(
+    along = scipy.ndimage.uniform_filter1d(ink, width // 6, axis=1, mode="nearest")
+    thin = along - scipy.ndimage.grey_opening(along, size=(height // 16, 1))
+    thin = scipy.ndimage.maximum_filter1d(thin, 3, axis=0)  # a line may lean a little
+    thin = scipy.ndimage.grey_opening(thin, size=(1, width // 5))
+    thin = scipy.ndimage.grey_closing(
         thin, size=(1, width // 2)
     )  # where a stroke hides the line
     faint = 0.06 * ink.max()
-    regions, count = ndimage.label(thin > faint, np.ones((3, 3)))
+    regions, count = scipy.ndimage.label(thin > faint, np.ones((3, 3)))
     ends = [
-        ndimage.maximum(part.max(axis=1), regions[:, at], np.arange(1, count + 1))
+        scipy.ndimage.maximum(part.max(axis=1), regions[:, at], np.arange(1, count + 1))
         for part, at in ((ink[:, :3], 0), (ink[:, -3:], -1))
     ]
     lines = 1 + np.flatnonzero(np.min(ends, axis=0) > faint)
@@ -170,7 +171,9 @@ def _remove_lines(
         return ink
     mask = np.isin(regions, lines)
     thickness = int(np.ceil(mask.sum() / lines.size / width)) + 1
-    across = ndimage.grey_opening(ink, size=(thickness, 1))  # longer runs are strokes
+    across = scipy.ndimage.grey_opening(
+        ink, size=(thickness, 1)
+    )  # longer runs are strokes
     return np.where(mask, across, ink)
 
 
@@ -182,11 +185,11 @@ def _choose_digit(
     if top < MIN_CONTRAST:
         raise ImageError("nothing stands out from the paper: it is almost of one color")
     ink = np.where(ink > 0.15 * top, ink, 0.0)
-    regions, count = ndimage.label(ink > 0, structure=np.ones((3, 3)))
+    regions, count = scipy.ndimage.label(ink > 0, structure=np.ones((3, 3)))
     every = np.arange(1, count + 1)
-    mass = ndimage.sum(ink, regions, every)
+    mass = scipy.ndimage.sum(ink, regions, every)
     # A shadow is nowhere as dark as strokes are.
-    mass[ndimage.maximum(ink, regions, every) < 0.5 * top] = 0
+    mass[scipy.ndimage.maximum(ink, regions, every) < 0.5 * top] = 0
     heavy = mass > 0.05 * mass.max()
     edge = np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]])
     values = np.concatenate([ink[0], ink[-1], ink[:, 0], ink[:, -1]])
@@ -197,7 +200,10 @@ def _choose_digit(
         raise ImageError(f"it shows {heavy.sum()} shapes. {CROP}")
     heavy &= ~at_edge
     boxes = np.array(
-        [[(p.start, p.stop) for p in box] for box in ndimage.find_objects(regions)]
+        [
+            [(p.start, p.stop) for p in box]
+            for box in scipy.ndimage.find_objects(regions)
+        ]
     )
     chosen = every == mass.argmax() + 1
     while True:  # add what is close to the shapes chosen so far

@@ -19,7 +19,7 @@ from mnist_code.errors import ConfigError, DivergedError
 from mnist_code.learning import learning_rate
 from mnist_code.model import Params
 from mnist_code.parallel import accuracy, replicate
-from mnist_code.recipes import State, compile_ahead, recipe_epoch, start
+from mnist_code.recipes import State, compile_ahead, recipe_epoch, run_keys, start
 
 
 class EpochResult(NamedTuple):
@@ -106,16 +106,16 @@ def epochs(
     train_images, train_labels, test_images, test_labels = replicate(
         on_device(dataset), mesh
     )
-    init_key, epoch_key = replicate(_keys(config.seed), mesh)
+    concurrent.futures.wait(compiling)
+    init_key, _ = replicate(run_keys(config.seed, start_epoch), mesh)
     state = replicate(start(init_key, compiled_for) if state is None else state, mesh)
     teacher = replicate(teacher, mesh)
     for epoch in range(start_epoch, config.epochs):
         began = time.perf_counter()
-        concurrent.futures.wait(compiling)
         rate = learning_rate(
             epoch, config.learning_rate, config.decay_rate, config.decay_steps
         )
-        key = jax.random.fold_in(epoch_key, epoch)
+        _, key = replicate(run_keys(config.seed, epoch), mesh)
         new_state, train_loss = recipe_epoch(
             state, train_images, train_labels, key, rate,
             config=compiled_for, mesh=mesh, teacher=teacher,
@@ -145,12 +145,6 @@ def epochs(
             time.perf_counter() - trained,
             state,
         )
-
-
-@jax.jit
-def _keys(seed):
-    """Two keys: one to draw the parameters with, and one to derive the keys of all epochs from."""
-    return tuple(jax.random.split(jax.random.key(seed)))
 
 
 def _is_finite(state: State) -> bool:

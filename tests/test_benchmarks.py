@@ -1,4 +1,4 @@
-"""The benchmark: a record that is whole and of one machine, fair peers, and tables that say so."""
+"""The benchmark: a whole record, each part of one machine, fair peers, tables that say so."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def shipped():
 
 def test_the_record_is_whole(shipped):
     """A part that a chapter reads and nobody measured. (It does without the long ones.)"""
-    assert list(shipped) == ["machine", "parts"]
+    assert list(shipped) == ["machines", "parts"]
+    assert set(shipped["machines"]) == set(shipped["parts"])
     assert set(shipped["parts"]) | set(LONG) == set(PARTS) == set(tables.TABLES)
     for recipe, seeds in SEEDS.items():
         if recipe in LONG and recipe not in shipped["parts"]:
@@ -51,7 +52,8 @@ def test_tables_show_every_figure(shipped, capsys):
     """A table that drops a program, or measures when asked to show."""
     assert main(["--show"]) == 0
     shown = capsys.readouterr().out
-    assert shipped["machine"]["processor"] in shown
+    for machine in shipped["machines"].values():
+        assert machine["processor"] in shown
     for name in shipped["parts"]["epoch"]:
         assert name in shown
     assert "10 seeds" in shown
@@ -87,16 +89,30 @@ def test_a_record_goes_on_where_it_was(tmp_path):
 def test_figures_of_two_machines_do_not_mix(tmp_path, capsys):
     """A table whose lines come from different machines."""
     path = tmp_path / "record.json"
-    record.Record(path).set("fast", "0", {"seconds": 1.0})
-    stored = json.loads(path.read_text())
-    stored["machine"]["processor"] = "abacus"
+    for part in ("fast", "startup"):
+        record.Record(path).set(part, "0", {"seconds": 1.0})
+    stored = record.read(path)
+    stored["machines"]["fast"]["processor"] = "abacus"
     path.write_text(json.dumps(stored))
     assert main(["--record", str(path), "fast"]) == 1
-    assert "another machine" in capsys.readouterr().err
-    assert json.loads(path.read_text()) == stored
+    said = capsys.readouterr().err
+    assert said.startswith("error: The figures of fast")
+    assert "another machine" in said
+    assert record.read(path) == stored
+    # What is there already needs no second machine, and neither do other parts.
+    assert not record.Record(path).wants("fast", "0")
+    assert record.Record(path).wants("startup", "1")
+    # Measured again, the part starts from nothing.
+    record.Record(path, again=True).set("fast", "1", {"seconds": 2.0})
+    found = record.read(path)
+    assert found["parts"]["fast"] == {"1": {"seconds": 2.0}}
+    assert found["machines"]["fast"] == found["machines"]["startup"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"machine": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"machines": {}, "parts": {"fast": {}}}', '{"machines": {}}'],
+)
 def test_a_damaged_record_is_named(tmp_path, capsys, text):
     """A traceback, or a record overwritten because it could not be read."""
     path = tmp_path / "record.json"

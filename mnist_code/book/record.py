@@ -10,10 +10,11 @@ PATH = Path(__file__).with_name("record.json")
 
 
 def load() -> dict[str, Any]:
-    """Read the record, which names the machine and has one part for each question.
+    """Read the record: its parts, one for each question, and the machine that measured each.
 
     Example:
-        >>> sorted(load())
-        ['machine', 'parts']
+        >>> record = load()
+        >>> sorted(record), sorted(record["parts"]) == sorted(record["machines"])
+        (['machines', 'parts'], True)
     """
     return json.loads(PATH.read_text(encoding="utf-8"))
