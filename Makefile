@@ -33,7 +33,7 @@ setup: $(VENV)/complete
 $(VENV)/complete: requirements.txt constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python from 3.11 to 3.13 was found. Install one, or name" \
 		"it: make PYTHON=/path/to/python3.12" >&2; exit 1; }
-	@echo "Setting up $(VENV): about 3 GB to fetch and unpack, a minute or two"
+	@echo "Setting up $(VENV): about 4 GB to fetch and unpack, a minute or two"
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt --requirement requirements.txt --editable '.[dev,export,serve,bench]'

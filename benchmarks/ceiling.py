@@ -26,8 +26,8 @@ PIXELS, HIDDEN, CLASSES = 784, 512, 10
 def operations(images: int) -> int:
     """Multiplications and additions in the products of an epoch: forward, and backward.
 
-    Each weight takes part in one multiply-add an image on the way forward, in one for its own
-    gradient, and those of the last layer in one more, for the gradient of what they are fed with.
+    For each image, a weight takes part in one multiply-add on the way forward and in one for its
+    own gradient. Weights of the last layer take part in another, for the gradient of their inputs.
     """
     return images * 2 * (2 * PIXELS * HIDDEN + 3 * HIDDEN * CLASSES)
 

@@ -42,7 +42,7 @@ class PartError(MnistCodeError):
 
 
 def environment(dataset: str, **extra: str) -> dict[str, str]:
-    """That of this process, without a cache of compiled programs or chatter of TensorFlow."""
+    """This process's, with JAX's compilation cache off, TensorFlow quiet, and GPUs hidden."""
     known = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION")}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
@@ -51,7 +51,7 @@ def environment(dataset: str, **extra: str) -> dict[str, str]:
 
 
 def run(arguments: Iterable[object], dataset: str) -> tuple[float, str]:
-    """Run Python to its end: the wall time from its start, and what it printed."""
+    """Run Python to its end; return the wall-clock seconds and what it printed."""
     command = [sys.executable, *map(str, arguments)]
     start = time.perf_counter()
     result = subprocess.run(
@@ -163,7 +163,7 @@ def _recipe(recipe: str, record: Record, dataset: str) -> None:
 
 
 def fast(record: Record, dataset: str) -> None:
-    """The quickest honest way to 98.12 %: ten seeds, each a fresh process."""
+    """The quickest honest way to 98.12%: ten seeds, each a fresh process."""
     _recipe("fast", record, dataset)
 
 
@@ -199,7 +199,7 @@ def _train_long(
 
 
 def committee(record: Record, dataset: str) -> None:
-    """Many of these networks, trained side by side and averaged; 45 minutes, when it is named."""
+    """Many of these networks, trained side by side and averaged: 45 minutes, only if named."""
     import jax
 
     from mnist_code.checkpoint import Checkpoints
@@ -223,7 +223,7 @@ def committee(record: Record, dataset: str) -> None:
 
 
 def distilled(record: Record, dataset: str) -> None:
-    """One network that learns from that committee: three seeds; an hour, when it is named."""
+    """One network that learns from that committee: three seeds, an hour, only if named."""
     seeds = [s for s in range(SEEDS["distilled"]) if record.wants("distilled", str(s))]
     if not seeds:
         return

@@ -48,7 +48,7 @@ def first_step() -> dict[str, float]:
 
 
 def three_epochs(batch_size: int, width: int) -> dict[str, float]:
-    """Seconds of the last epoch, compilation, the memory, and how much is right."""
+    """Seconds of the faster of the last two epochs and of compilation, memory, and accuracy."""
     from mnist_code import data
     from mnist_code.config import Config
     from mnist_code.training import epochs

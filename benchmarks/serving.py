@@ -26,7 +26,7 @@ from mnist_code.storage import save_params
 CLIENTS = (1, 16, 64, 256)
 SECONDS = 4.0  # for each number of clients
 COMMAND = ("-m", "mnist_code", "serve", "--port=0")
-# As before requests shared batches: the next one waits until the last one is answered.
+# Without sharing: each request waits until the one before it has been answered.
 ALONE = """import sys
 from mnist_code import cli, serve
 serve.MAX_IMAGES = 1

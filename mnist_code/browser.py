@@ -52,7 +52,7 @@ def quantize(
 
 
 def to_text(integers: Int8[np.ndarray, " n"]) -> str:
-    """One character an integer: place 0 of the alphabet is 0, then -1, 1, -2, 2, and so on.
+    """One character per integer: place 0 of the alphabet is 0, then -1, 1, -2, 2, and so on.
 
     Example:
         >>> to_text(np.array([0, -1, 1, 127], np.int8)) == "!#$" + ALPHABET[254]

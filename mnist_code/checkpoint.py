@@ -196,7 +196,7 @@ class Checkpoints:
             state = jax.tree.map(jnp.asarray, state)
             return Checkpoint(state, record["history"], corrupt)
         names = ", ".join(path.name for path in corrupt)
-        why = f"epochs {names} are corrupt" if corrupt else "there is none"
+        why = f"all are corrupt (epoch {names})" if corrupt else "there is none"
         raise CheckpointError(
             f"No checkpoint in {self.folder} can be used: {why}. "
             "Start again in another folder."
@@ -222,8 +222,8 @@ class Checkpoints:
             )
         if done > self.config.epochs:
             raise ConfigError(
-                f"epochs must be {done} or more, because {self.folder} already holds that many, "
-                f"not {self.config.epochs}"
+                f"epochs must be {done} or more, not {self.config.epochs}, because "
+                f"{self.folder} already holds {done}"
             )
 
     def _read(self, epoch: int, **what: Any) -> Any:

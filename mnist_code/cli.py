@@ -204,7 +204,7 @@ def _parser() -> Parser:
 
 def _train(options: argparse.Namespace) -> int:
     # A wrong option is reported before anything is loaded.
-    config = _configure(options, "mnist")
+    config = _configure(options, "digits" if options.dataset == "digits" else "mnist")
     _check_teacher(options, config)
     batch_size = config.batch_size
     Recorder.check(options.out, options.metrics)
@@ -363,8 +363,8 @@ def _report_end(recorder: Recorder, params: Params, dataset: data.Dataset) -> No
             f"{10 * part:.0f} with {name}" for name, part in READ_FROM_PAPER.items()
         )
         print(
-            "Expect less of your own pictures: of 10, the recipes trained on these few digits "
-            f"read about {', '.join(rights)}. MNIST teaches more."
+            "Expect less of your own pictures: out of 10, a network trained on these few digits "
+            f"reads about {' and '.join(rights)}. MNIST teaches more."
         )
     print(
         f"Test accuracy {accuracy:.2%}: {round(accuracy * count):,} of {count:,} right. "
@@ -408,7 +408,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     width = max(4, len(str(counts.max())) + 1)
     needed, there = 5 + 10 * width, shutil.get_terminal_size().columns
     if needed > there:
-        print(f"\nThe table of all answers needs {needed} columns, not {there}.")
+        print(f"\nThe full table needs {needed} columns, and here are {there}.")
         _print_confusions(counts)
         return 0
     print("\nHow often each digit (row) was taken for each digit (column):")

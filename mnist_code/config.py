@@ -88,7 +88,9 @@ class Config:
         allowed=_POSITIVE,
     )
     seed: int = _setting(
-        0, "determines the initial parameters and every shuffle", allowed=_SEED
+        0,
+        "determines the initial parameters, every shuffle and every distortion",
+        allowed=_SEED,
     )
     optimizer: str = _setting(
         "sgd", "the update rule", choices=("sgd", "nesterov", "adam")
@@ -128,9 +130,9 @@ class Config:
         "epoch: after every epoch; end: once, on test images only",
         choices=("epoch", "end"),
     )
-    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # of the rate
-    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # in epochs
-    layer_sizes: tuple[int, ...] = LAYER_SIZES  # units, input first
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # factor on the rate
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # epochs per factor
+    layer_sizes: tuple[int, ...] = LAYER_SIZES  # units in each layer, input first
 
     def __post_init__(self):
         for setting in dataclasses.fields(self):

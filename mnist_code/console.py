@@ -1,4 +1,4 @@
-"""Standard output and error on any console: no character that it lacks ends the program."""
+"""Standard output and error on any console, even one that lacks some of our characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong outside the program. Each error is one sentence that says what to do."""
+"""What can go wrong outside the program. Each message says what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class MnistCodeError(Exception):
 
 
 class ConfigError(MnistCodeError, ValueError):
-    """A setting is outside its range."""
+    """A setting is out of range, or options do not fit together."""
 
 
 class FileError(MnistCodeError):

@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import scipy  # loads `ndimage` when it is first used: training does without
+import scipy  # loads `ndimage` on first use, which training never makes
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 
@@ -93,7 +93,7 @@ def _check_edges(gray: Float[np.ndarray, "height width"]) -> None:
     Lines are thinner, shadows larger or softer.
 
     Raises:
-        ImageError: there is such a thing.
+        ImageError: something solid touches the edge.
     """
     if min(gray.shape) < 64:  # too coarse to tell them apart
         return
@@ -281,7 +281,7 @@ def _open(
         content = source if isinstance(source, bytes) else Path(source).read_bytes()
         if not content:
             raise ImageError(f"{path} is empty. Give a PNG or JPEG of one digit.")
-        # Pillow's warnings about odd metadata or great size do not help whoever reads the answer.
+        # Pillow's warnings about odd metadata or a huge picture do not help the reader.
         with (
             warnings.catch_warnings(action="ignore"),
             Image.open(io.BytesIO(content)) as file,
@@ -315,7 +315,7 @@ def _open(
 
 
 def as_text(image: UInt8[np.ndarray, "28 28 1"]) -> str:
-    r"""An image as 28 lines of 56 characters, denser where it is lighter: what the network sees.
+    r"""What the network sees, as 28 lines of up to 56 characters, denser where it is lighter.
 
     Example:
         >>> image = np.zeros((28, 28, 1), np.uint8)

@@ -12,7 +12,7 @@ _pressed = False
 
 
 def end(signum: int | None = None, frame: FrameType | None = None) -> None:
-    """End without Python's shutdown, during which JAX may still compile, and would crash."""
+    """Exit without Python's shutdown, in which JAX would crash if it is still compiling."""
     os._exit(INTERRUPTED)
 
 

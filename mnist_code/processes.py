@@ -40,9 +40,9 @@ def choose_mesh(
     """The mesh to train on, from the options of the command line. Call it before JAX computes.
 
     Args:
-        devices: how many devices this process uses, into which a CPU is divided; by default one,
-            or, with a coordinator, all that JAX gives this process. Under Slurm and Open MPI that
-            is one GPU, so start one task per GPU, or list the GPUs in JAX_LOCAL_DEVICE_IDS.
+        devices: how many devices this process uses, into which a CPU is divided; by default one.
+            With a coordinator, it is always all that JAX gives this process. Under Slurm and Open
+            MPI that is one GPU, so start one task per GPU, or list them in JAX_LOCAL_DEVICE_IDS.
         coordinator: where several processes meet, as for `connect`.
         processes: as for `connect`.
         process_id: as for `connect`.
@@ -74,6 +74,11 @@ def choose_mesh(
         return None
     if devices is not None and (found := jax.local_device_count()) < devices:
         raise ConfigError(f"devices must be at most the {found} here, not {devices}")
+    if coordinator is not None and devices not in (None, jax.local_device_count()):
+        raise ConfigError(
+            f"devices must be {jax.local_device_count()}, all that this process has, when there "
+            f"is a coordinator, not {devices}. To use fewer, list them in JAX_LOCAL_DEVICE_IDS"
+        )
     cores = os.cpu_count() or 1
     if devices is not None and devices > cores and jax.default_backend() == "cpu":
         print(
@@ -142,6 +147,8 @@ def connect(
             raise ConfigError(
                 "--coordinator needs --processes and --process-id as well"
             )
+        if processes < 1:
+            raise ConfigError(f"processes must be 1 or more, not {processes}")
         if not 0 <= process_id < processes:
             raise ConfigError(
                 f"process_id must be from 0 to {processes - 1}, not {process_id}"

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn import one_hot
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int, Integer, Key
 
 from mnist_code.augment import distort_batch
 from mnist_code.config import LAYER_SIZES, NUM_CLASSES, Config
@@ -129,7 +130,8 @@ def make_optimizer(config: Config, updates: int):
     """Build Optax's optimizer with the schedule of `config`.
 
     Args:
-        config: its `optimizer`, `schedule`, `learning_rate` and `epochs` matter.
+        config: the recipe. Only `optimizer`, `schedule`, `learning_rate`, `epochs`, `decay_rate`
+            and `decay_steps` matter. The rate changes with every update, not only every epoch.
         updates: number of updates in one epoch.
 
     Returns:
@@ -193,7 +195,7 @@ def he_params(key: Key[Array, ""], sizes: Sequence[int] = LAYER_SIZES) -> Params
 
 @jax.jit
 def run_keys(
-    seed: Int[Array, ""] | int, epoch: Int[Array, ""] | int
+    seed: Integer[Array, ""] | int, epoch: Integer[Array, ""] | int
 ) -> tuple[Key[Array, ""], Key[Array, ""]]:
     """The keys of a run: one to draw its first parameters with, and one for an epoch.
 
@@ -436,7 +438,8 @@ def compile_ahead(
     """Compile a run's functions in two threads, while the data are being moved.
 
     JAX caches what it compiled, so the first real call finds it ready. This saves the better part
-    of a second, which matters in a run of a few. An error is left for the real call to raise.
+    of a second, which matters when a run takes only a few. An error is left for the real call to
+    raise.
 
     Args:
         config: the recipe.
@@ -467,8 +470,9 @@ def compile_ahead(
     epoch = (recipe_epoch, state, images, labels, key, 1.0)
     jobs = [
         pool.submit(compile_one, *epoch, config=config, mesh=None, teacher=teacher),
-        # What is needed first comes first; compiling the epoch takes as long as all three.
-        pool.submit(compile_one, run_keys, 0, 0),
+        # One thread compiles the epoch, which takes about as long as these three together. The
+        # other compiles them in the order in which the run needs them.
+        pool.submit(compile_one, run_keys, np.uint32(0), 0),
         pool.submit(compile_one, _start_recipe, key, config),
         pool.submit(compile_one, predicted_labels, network, tests),
     ]

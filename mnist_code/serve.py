@@ -1,9 +1,9 @@
-"""A trained network behind HTTP, following the container contract of Amazon SageMaker AI.
+"""A trained network, served over HTTP, following the container contract of Amazon SageMaker AI.
 
 `GET /ping` says whether the server is ready; `POST /invocations` takes pictures and returns labels
-and probabilities; `GET /metrics` counts for Prometheus. Requests that arrive within a few
-milliseconds are classified together. They are limited in size and time, and every refusal is a
-sentence of JSON.
+and probabilities; `GET /metrics` reports counts and times to Prometheus. Pictures that arrive
+within a few milliseconds are classified together. Requests are limited in size and time, and error
+messages are JSON.
 
 Source: "Custom inference code with hosting services", Amazon SageMaker AI Developer Guide.
 """
@@ -52,7 +52,7 @@ STOP_SECONDS = 25  # to finish open requests; SageMaker kills 30 s after asking 
 
 
 class RequestError(MnistCodeError):
-    """A request that cannot be answered; `status` is HTTP's number for the reason."""
+    """A request that cannot be answered; `status` is the HTTP status code."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -253,7 +253,7 @@ def create_app(
     wait_seconds: float = WAIT_SECONDS,
     ready: Callable[[], None] | None = None,
 ) -> Any:
-    """A Starlette application, which any ASGI server (Uvicorn, for example) can run.
+    """A Starlette application, which any ASGI server can run; `serve` takes Uvicorn.
 
     It compiles the network in the background. Until that is done, `/ping` and `/invocations` answer
     503.
@@ -265,7 +265,7 @@ def create_app(
         ready: called once the network is compiled and requests are answered, if given.
 
     Raises:
-        MissingDependencyError: Starlette, AnyIO or Prometheus' client is not installed.
+        MissingDependencyError: a package that serving needs is not installed.
     """
     _require_packages()
     import anyio
@@ -367,7 +367,7 @@ class _Counters:
 
 
 class _Watch:
-    """Around the application: counts every request, and writes a line about it to stderr."""
+    """Middleware that counts all requests, and logs all but routine checks to standard error."""
 
     PATHS = (
         "/ping",
@@ -418,7 +418,7 @@ async def _read(request: Request, seconds: float) -> bytes:
                 size += len(part)
                 if size <= MAX_BYTES:
                     body += part
-                elif size > 8 * MAX_BYTES:  # a client hears us only when it has sent
+                elif size > 8 * MAX_BYTES:  # most clients read only after sending all
                     raise too_large
     except TimeoutError:
         raise RequestError(

@@ -29,7 +29,7 @@ class EpochResult(NamedTuple):
     train_loss: float  # nats, averaged over the epoch's batches
     train_accuracy: float | None  # 0 to 1, after the epoch; None if it was not measured
     test_accuracy: float | None
-    train_seconds: float  # the first epoch's include compilation
+    train_seconds: float  # the first epoch's may include compilation
     evaluate_seconds: float
     state: State  # where the next epoch starts
 
@@ -107,7 +107,10 @@ def epochs(
         on_device(dataset), mesh
     )
     concurrent.futures.wait(compiling)
-    init_key, _ = replicate(run_keys(config.seed, start_epoch), mesh)
+    seed = np.uint32(
+        config.seed
+    )  # as a Python integer, JAX would take only half of the seeds
+    init_key, _ = replicate(run_keys(seed, start_epoch), mesh)
     state = replicate(start(init_key, compiled_for) if state is None else state, mesh)
     teacher = replicate(teacher, mesh)
     for epoch in range(start_epoch, config.epochs):
@@ -115,7 +118,7 @@ def epochs(
         rate = learning_rate(
             epoch, config.learning_rate, config.decay_rate, config.decay_steps
         )
-        _, key = replicate(run_keys(config.seed, epoch), mesh)
+        _, key = replicate(run_keys(seed, epoch), mesh)
         new_state, train_loss = recipe_epoch(
             state, train_images, train_labels, key, rate,
             config=compiled_for, mesh=mesh, teacher=teacher,

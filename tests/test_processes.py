@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from mnist_code import processes
-from mnist_code.errors import ProcessError
+from mnist_code.errors import ConfigError, ProcessError
 
 
 def free_port():
@@ -103,6 +103,21 @@ def test_a_process_says_how_many_devices_it_got(monkeypatch, capsys):
     error = capsys.readouterr().err
     assert error.startswith("Only 8 of the 16 GPUs of ")
     assert "JAX_LOCAL_DEVICE_IDS" in error
+
+
+def test_devices_that_a_coordinator_cannot_give_are_refused(monkeypatch):
+    """`--devices 2` that is accepted and ignored: a mesh of processes takes every device."""
+    monkeypatch.setattr(processes, "connect", lambda *_: None)
+    monkeypatch.setattr(processes, "report_devices", lambda: None)
+    with pytest.raises(ConfigError, match=r"devices must be 8, all that .*, not 2\."):
+        processes.choose_mesh(2, "here:1234", 2, 0)
+    assert processes.choose_mesh(8, "here:1234", 2, 0).size == 8
+
+
+def test_no_processes_are_refused():
+    """A range that is empty: "from 0 to -1"."""
+    with pytest.raises(ConfigError, match="processes must be 1 or more, not 0"):
+        processes.connect("here:1234", 0, 0)
 
 
 @pytest.mark.parametrize(

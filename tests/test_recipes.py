@@ -216,7 +216,7 @@ def test_what_is_compiled_ahead_is_what_runs(dataset):
         jobs = recipes.compile_ahead(config, 1440, 357)
         assert [job.result() for job in jobs] == [None] * 4
         before = compiled.count("/jax/core/compile/backend_compile_duration")
-        init_key, key = recipes.run_keys(1, 0)
+        init_key, key = recipes.run_keys(np.uint32(1), 0)
         state = start(init_key, config)
         same = {"config": config, "mesh": None, "teacher": None}  # as in `epochs`
         recipe_epoch(state, images, labels, key, 0.2, **same)
@@ -225,6 +225,14 @@ def test_what_is_compiled_ahead_is_what_runs(dataset):
         jax.monitoring.unregister_event_duration_listener(listen)
     assert before >= 3
     assert after == before
+
+
+def test_the_largest_seed_trains(dataset):
+    """A seed that the command accepts and JAX, which reads integers as int32, does not."""
+    config = dataclasses.replace(FAST, epochs=1, seed=2**32 - 1)
+    (last,) = epochs(dataset, config)
+    (other,) = epochs(dataset, dataclasses.replace(config, seed=2**31 - 1))
+    assert not same_bits(last.params, other.params)
 
 
 def test_seeds_and_data_sets_share_one_compilation(dataset):
@@ -354,7 +362,7 @@ def test_fast_learns_the_digits_with_the_settings_for_them(dataset):
 
 @pytest.mark.slow
 def test_fast_reaches_the_published_accuracy_on_mnist(archives):
-    """Two epochs that no longer suffice for 98.12 %."""
+    """Two epochs that no longer suffice for 98.12%."""
     *_, last = epochs(load("mnist"), RECIPES["fast"])
     assert last.epoch == 1
     assert last.test_accuracy > 0.9812

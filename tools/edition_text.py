@@ -82,7 +82,7 @@ def slug(page: str) -> str:
 
 
 def read(html: Path = BUILT) -> list[Chapter]:
-    """Every chapter of the edition, in order, with the solutions as the last but the appendices."""
+    """Every chapter of the edition, in order, with the solutions before the appendices."""
     chapters, scripted = [], False
     for page, part in contents():
         scripted = part == SCRIPTED if part else scripted

@@ -46,13 +46,13 @@ def _tex(tag: Tag) -> str:
 
 def mathml(chapters: list[Chapter]) -> int:
     """Replace every formula by MathML, and count them."""
-    blank = BUILT / "_static" / "mathjax" / "tex-chtml.js"
+    mathjax = BUILT / "_static" / "mathjax" / "tex-chtml.js"
     known: dict[tuple[str, bool], str] = {}
     count = 0
     with edition_text.browser() as browser:
         page = browser.new_page()
         page.set_content("<!DOCTYPE html><title>Formulas</title>")
-        page.add_script_tag(content=blank.read_text(encoding="utf-8"))
+        page.add_script_tag(content=mathjax.read_text(encoding="utf-8"))
         page.evaluate("MathJax.startup.promise")
         for chapter in chapters:
             for tag in chapter.body.select("span.math, div.math"):
@@ -82,13 +82,13 @@ def _clean_mathml(math: Tag) -> Tag:
     return math
 
 
-def cover() -> bytes:
+def cover(folder: Path) -> bytes:
     """The cover as a picture: the drawing of the front page under the title."""
     config = edition_text.settings()
     width, height = COVER
     drawing = (ROOT / "_static" / "cover.svg").read_text(encoding="utf-8")
     fonts = BUILT / "_static" / "fonts" / "source-serif-4-normal.woff2"
-    page_file = OUT.with_name("cover.html")
+    page_file = folder / "cover.html"
     page_file.write_text(
         f"""<!DOCTYPE html><meta charset="utf-8"><style>
 @font-face {{ font-family: "Source Serif 4"; font-weight: 200 900; src: url("{fonts.as_uri()}"); }}
@@ -110,13 +110,13 @@ svg {{ width: 100%; margin-bottom: 120px; }}</style>
     return picture
 
 
-def _xhtml(title: str, body: str, extra: str = "") -> str:
+def _xhtml(title: str, body: str) -> str:
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n'
         '<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops" '
         f'lang="en" xml:lang="en">\n<head><title>{escape(title)}</title>'
         f'<link rel="stylesheet" type="text/css" href="style.css"/></head>'
-        f"\n<body{extra}>{body}</body></html>\n"
+        f"\n<body>{body}</body></html>\n"
     )
 
 
@@ -238,7 +238,7 @@ def make(out: Path = OUT) -> Path:
         archive.writestr("META-INF/container.xml", container)
         for name, text in texts.items():
             archive.writestr(f"book/{name}", text)
-        archive.writestr("book/images/cover.jpg", cover())
+        archive.writestr("book/images/cover.jpg", cover(out.parent))
         for name, path in pictures.items():
             archive.write(path, f"book/images/{name}")
     temporary.replace(out)

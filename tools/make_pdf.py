@@ -107,7 +107,7 @@ def _fonts(folder: Path) -> str:
 
 
 def _pypdf() -> Any:
-    """The library that reads and mends the PDF."""
+    """The library that reads and repairs the PDF."""
     try:
         import pypdf
         import pypdf.generic
@@ -205,7 +205,7 @@ def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
         keep: ids of the chapters to print, to look at a few; all of them if None.
     """
     pypdf = _pypdf()
-    logging.getLogger("pypdf").setLevel(logging.ERROR)  # of a trailer that it mends
+    logging.getLogger("pypdf").setLevel(logging.ERROR)  # of a trailer that it repairs
     chapters = [c for c in edition_text.read() if keep is None or c.id in keep]
     out.parent.mkdir(parents=True, exist_ok=True)
     page_file = out.with_suffix(".html")

@@ -1,8 +1,8 @@
 """Run chapters and store what they print: `make notebooks`.
 
 Each notebook runs from top to bottom in a fresh kernel, in its own folder, on MNIST. What is stored
-holds no trace of the machine: metadata are cut down to what a reader's Jupyter needs, and paths to
-what stands below the package folder.
+holds no trace of the machine: metadata are cut down to what a reader's Jupyter needs, and absolute
+paths to the part inside the package folder.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from notebook_environment import ROOT, prepare
 from PIL import Image
 from tqdm import tqdm
 
-HEAVY = 60_000  # characters of Base64, from which on a picture is made lighter
+HEAVY = 60_000  # characters of Base64; larger pictures are compressed
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -47,8 +47,8 @@ const Activations = (() => {
         : "Almost flat: a unit here hardly reacts when one of its weights changes.";
     }
     if (slope < 0) return "The function falls here: a larger input gives a smaller output.";
-    if (Live.words(slope) === "1") return "A change of the input comes out as large as it went in.";
-    return `A change of the input comes out ${Live.words(slope)} times as large, and after ten such slopes ${Live.words(slope ** 10)} times.`;
+    if (Live.words(slope) === "1") return "A change in the input comes out as large as it went in.";
+    return `A change in the input comes out ${Live.words(slope)} times as large, and after ten such slopes ${Live.words(slope ** 10)} times.`;
   }
 
   return { FUNCTIONS, sigmoid, swish, swishSlope, gelu, geluSlope, verdict };

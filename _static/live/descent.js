@@ -73,6 +73,7 @@ const Descent = (() => {
   // ---- Both, in words ----
 
   const words = Live.words;
+  const counted = (steps) => `${steps} step${steps === 1 ? "" : "s"}`;
 
   /** The path up to its first place that is `far` away or no number at all. */
   function untilLost(path, far) {
@@ -125,7 +126,7 @@ const Descent = (() => {
       return `Both slopes are nearly 0: the path has all but reached the star, where w = ${words(lowest[0])} and b = ${words(lowest[1])} make the line that fits best.`;
     }
     if (steps > 0 && settings.rate > largestRate(settings.momentum)) {
-      return `The swings grow: after ${steps} step${steps > 1 ? "s" : ""} the loss is ${words(loss)}, and it was ${words(lineLoss(...path[0]))} at the start. ` +
+      return `The swings grow: after ${counted(steps)} the loss is ${words(loss)}, and it was ${words(lineLoss(...path[0]))} at the start. ` +
         `With rates above ${words(largestRate(settings.momentum))}, each step across lands higher on the other wall. Choose a smaller rate.`;
     }
     if (steps === 0) {
@@ -141,7 +142,7 @@ const Descent = (() => {
     }
     const losses = path.map((one) => lineLoss(...one)), closest = losses.indexOf(Math.min(...losses));
     if (settings.momentum > 0 && closest < steps) {
-      return `The loss was least after ${closest} step${closest === 1 ? "" : "s"}, ${words(losses[closest])}: momentum has carried the path past that place, and the slopes pull it back.`;
+      return `The loss was lowest after ${counted(closest)}, at ${words(losses[closest])}: momentum has carried the path past that place, and the slopes pull it back.`;
     }
     if (settings.momentum > 0 && steps > 1) {
       return `Each step keeps ${words(settings.momentum)} of the one before: steps that agree add up, and steps that contradict each other cancel. The star is still ${words(away, 2)} away.`;
@@ -151,7 +152,7 @@ const Descent = (() => {
 
   return {
     landscape, landscapeSlope, descend, x, y, lineLoss, lineSlopes, walk, lowest, leastLoss, largestRate, ring,
-    untilLost, nextStep, landscapeWords, valleyWords,
+    counted, untilLost, nextStep, landscapeWords, valleyWords,
   };
 })();
 
@@ -272,7 +273,7 @@ Live.figure("fig-landscape", {
     "(Momentum is explained with the next figure.)",
   build(stage) {
     const { svg, words } = Live;
-    const { landscape, landscapeSlope, descend, untilLost, nextStep, landscapeWords } = Descent;
+    const { landscape, landscapeSlope, descend, counted, untilLost, nextStep, landscapeWords } = Descent;
     const chart = withRanges({ height: 290, x: [-3.2, 3.2], y: [-2.4, 6.5], xLabel: "w", yLabel: "loss", ticksX: 6, ticksY: 5 });
     const curve = Array.from({ length: 201 }, (_, i) => -3.2 + (6.4 * i) / 200).map((w) => [w, landscape(w)]);
     chart.inside.before(
@@ -298,7 +299,7 @@ Live.figure("fig-landscape", {
       }
       chart.inside.replaceChildren(...drawn);
       const sentence = landscapeWords(path, lost, settings);
-      Live.set(chart.node, { "aria-label": `A curve with two valleys, and ${k} steps of gradient descent from ${words(path[0])} to ${words(w)}.` });
+      Live.set(chart.node, { "aria-label": `A curve with two valleys, and ${counted(k)} of gradient descent from ${words(path[0])} to ${words(w)}.` });
       return {
         rows: [
           ["w", words(w)],
@@ -376,12 +377,12 @@ Live.figure("fig-valley", {
         })),
         svg("path", { d: data.lines([-0.4, 3.4].map((value) => [value, line(value)])), stroke: "var(--live-one)", "stroke-width": 3 }),
         ...x.map((value, i) => svg("circle", { cx: data.x(value), cy: data.y(y[i]), r: 5, fill: "var(--pst-color-text-base)" })));
-      Live.set(map.node, { "aria-label": `A map of nested ellipses, and ${k} steps from w ${words(path[0][0])}, b ${words(path[0][1])} to w ${words(w)}, b ${words(b)}.` });
+      Live.set(map.node, { "aria-label": `A map of nested ellipses, and ${counted(k)} from w ${words(path[0][0])}, b ${words(path[0][1])} to w ${words(w)}, b ${words(b)}.` });
       Live.set(data.node, { "aria-label": `Four points and the line y = ${words(w)} x ${b < 0 ? "−" : "+"} ${words(Math.abs(b))}.` });
       return {
         head: ["w", "b"],
         rows: [
-          [`after ${k} steps, loss ${words(loss)}`, words(w), words(b)],
+          [`after ${counted(k)}, loss ${words(loss)}`, words(w), words(b)],
           ["slope", ...slopes.map((slope) => words(slope))],
           ...(settings.momentum
             ? [["−rate × slope", ...next.map(({ plain }) => words(plain))], ["momentum × last step", ...next.map(({ kept }) => words(kept))]]

@@ -1,4 +1,4 @@
-// What the live figures share: numbers in words, scales, a chart, controls, and the exchange of a picture for a figure.
+// What the live figures share: numbers in words, scales, a chart, controls, and swapping a picture for its live figure.
 // Each figure has a file of its own: pure functions first, named as in the chapter, then one call of `Live.figure`.
 "use strict";
 

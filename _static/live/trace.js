@@ -265,7 +265,7 @@ Live.figure("fig-jit-stages", {
         const on = called && (name === "call" || route.some((way) => way.endsWith(name)));
         Live.set(box, { class: on ? "live-stop live-on" : "live-stop" });
       }
-      Live.set(picture, { "aria-label": `The way of this call: ${["call", ...Object.keys(STAGES).filter((name) => route.some((way) => way.endsWith(name)))].join(", ")}.` });
+      Live.set(picture, { "aria-label": `The path of this call: ${["call", ...Object.keys(STAGES).filter((name) => route.some((way) => way.endsWith(name)))].join(", ")}.` });
       session.replaceChildren(...history.flatMap(({ code, printed, result, error }) => [
         `>>> ${code}\n`, ...(printed ? [Live.element("strong", {}, printed), "\n"] : []), `${result ?? error}\n`]));
       session.scrollTop = session.scrollHeight;

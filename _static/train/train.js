@@ -129,7 +129,11 @@ document.addEventListener("DOMContentLoaded", () => {
     },
     learned(message) {
       const chance = (of) => percent(of[message.label]);
-      if (!current) return; // the pad was cleared meanwhile
+      if (!current) { // the pad was cleared meanwhile, and yet the network has taken the step
+        answers = message.answers;
+        take(message);
+        return;
+      }
       before = chances();
       answers = message.answers;
       take(message);

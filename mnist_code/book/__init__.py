@@ -1,1 +1,1 @@
-"""Props for the chapters: figures, honest timing, the published figures. No program needs them."""
+"""Tools for the chapters: plots, timing, published results. The program itself needs none."""

@@ -139,7 +139,7 @@ def project() -> Figure:
         (middle, second, "pure function\nchapters 5, 10"),
         (right, third, "loss\nchapters 7, 8"),
         (left, third, "update\nchapter 7"),
-        (left, last, "trained model\nchapter 10"),
+        (left, last, "trained model\nchapter 11"),
         (middle, last, "deployment\nchapter 15"),
     ]:
         box(axis, x, y, 3.0, 1.5, text, fontsize=12.5)
@@ -187,7 +187,7 @@ def mesh(devices: int = 8) -> Figure:
     """A mesh of devices: each holds its share of the batch and a copy of all parameters.
 
     Args:
-        devices: how many.
+        devices: how many; must divide 32.
 
     Example:
         >>> [text.get_text() for text in mesh(2).axes[0].texts].count("device 1")

@@ -117,7 +117,7 @@ def curves(history: Sequence[Any]) -> Figure:
     """Loss and accuracy over the epochs of a training run.
 
     Args:
-        history: what `mnist_code.training.fit` returned.
+        history: the results of all epochs, the second value that `mnist_code.training.fit` returns.
     """
     epochs = [result.epoch for result in history]
     figure, axes = new_figure(1, 2)

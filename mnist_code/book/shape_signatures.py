@@ -49,7 +49,7 @@ def on_signature(
 def on_docstring(
     _app: Sphinx, what: str, _name: str, thing: Any, _options: Any, lines: list[str]
 ) -> None:
-    """After Napoleon: add fields, drop `int`'s docstring from numbers, mend two misreadings."""
+    """After Napoleon: add fields, drop `int`'s docstring from numbers, fix two misreadings."""
     if what == "class":
         fields = [
             f":param {name}: {text}" for name, text in field_comments(thing).items()

@@ -1,10 +1,10 @@
 """A Sphinx extension for pages that are light and quiet.
 
-It folds long outputs of cells, mends roles and names that a screen reader trips over, and gives
+It folds long outputs of cells, fixes roles and names that trip up a screen reader, and gives
 each page the scripts that belong on it. sphinx-thebe adds its settings to each page twice, which is
 an error in every browser's console, and names a host to load more from; no page of this book runs
 its code. Jupyter Book adds each script of `_static` to every page; `SCRIPTS` says which page needs
-which. Whoever downloads a chapter finds the package that it imports in the same menu.
+which. Readers who download a chapter find the package that it imports in the same menu.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from myst_nb.sphinx_ import HideCodeCellNode  # type: ignore[import-untyped]
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-LONGEST = 24  # lines of an output that still stands open
-MENDED = {
+LONGEST = 24  # lines; longer outputs are folded
+FIXES = {
     # A list's children must be items, and bibliography entries have a role of their own.
     ' role="list" class="citation-list"': ' class="citation-list"',
     # What is seen names it: "Show code cell source".
@@ -78,11 +78,11 @@ def choose_scripts(
         context[kind] = list(kept.values())
 
 
-def mend_roles(
+def fix_roles(
     _app: Sphinx, _page: str, _template: str, context: dict, _doctree: Any
 ) -> None:
-    """Replace what other extensions wrote wrong."""
-    for wrong, right in MENDED.items():
+    """Fix markup that other extensions got wrong."""
+    for wrong, right in FIXES.items():
         if "body" in context:
             context["body"] = context["body"].replace(wrong, right)
 
@@ -137,7 +137,7 @@ class Unfold(SphinxPostTransform):
 
 
 def fold_long_outputs(_app: Sphinx | None, _page: str, source: list[str]) -> None:
-    """Tag cells of a notebook whose output is long, so that it waits behind a line to open it."""
+    """Tag cells of a notebook whose output is long, so that it stays folded until opened."""
     if not source[0].startswith("{"):
         return
     notebook = json.loads(source[0])
@@ -157,6 +157,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", fold_long_outputs)
     app.connect("html-page-context", choose_scripts, priority=900)
     app.connect("html-page-context", offer_package, priority=900)
-    app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", fix_roles)
     app.connect("build-finished", pack)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

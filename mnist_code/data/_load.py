@@ -53,7 +53,9 @@ def load(dataset: str | None = None) -> Dataset:
         ((1440, 28, 28, 1), 'uint8')
     """
     kept, prepared = _kept_file("mnist"), prepared_file("mnist", data_dir())
-    name, why = _choose(dataset, lambda: kept.exists() or prepared.exists())
+    name, why = _choose(
+        dataset, lambda: prepared.exists() or _read_npz(kept) is not None
+    )
     arrays = _load_arrays(name)
     print(_line(name, len(arrays["train_labels"]), len(arrays["test_labels"]), why))
     return Dataset(name, **arrays)

@@ -14,10 +14,10 @@ from mnist_code.data._prepare import import_tfds
 def pipeline(
     name: str, split: str, batch_size: int = 32, seed: int | None = None
 ) -> Iterable[tuple[Float[np.ndarray, "batch 28 28 1"], np.ndarray]]:
-    """Shuffle, batch, scale and prefetch with `tf.data`, and deliver NumPy arrays.
+    """Batch, scale and prefetch with `tf.data`, and deliver NumPy arrays.
 
-    Every pass over the result shuffles again. The last batch is smaller if the size does not
-    divide.
+    With a seed, every pass over the result shuffles the examples anew. The last batch is smaller if
+    the batch size does not divide the number of examples.
 
     Args:
         name: what `prepare` returned.

@@ -114,7 +114,7 @@ def _mistakes(
         (over_batch, "it sums over axis 0, the batch; the classes are the last axis, axis=-1"),
         (shifted_by_class, "the maximum is taken over axis 0, the batch, so use axis=-1"),
         (np.mean(log_sums - largest - picked), shift),
-        (np.mean(log_sums - picked + largest), "add the maximum back, or subtract it twice"),
+        (np.mean(log_sums - picked + largest), "the maximum is counted once too often"),
         (-picked.mean(), "these are logits, not yet log-probabilities, so subtract log(sum(exp))"),
         (log_sums.mean(), "the logit of the label is missing"),
         (-logs.mean() * classes, "this counts every class, so take that of the label only"),
@@ -159,9 +159,9 @@ def _check_large(loss: Callable) -> None:
     for rows, what in ((uneven, "far above"), (-uneven, "far below")):
         labels = rows.argmax(axis=-1)
         expected = np.mean(_log_sums(rows) - rows[classes, labels])
-        found = _value(loss, rows, labels, f"one row {what} the other")
+        found = _value(loss, rows, labels, f"one row {what} the others")
         assert abs(found - expected) < 1e-3, (
-            f"For a batch with one row {what} the other, the loss should be {expected:.4g}, "
+            f"For a batch with one row {what} the others, the loss should be {expected:.4g}, "
             f"not {found:.4g}: subtract the maximum of each row, not one for the whole batch."
         )
 

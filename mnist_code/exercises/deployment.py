@@ -54,7 +54,9 @@ def _weights() -> np.ndarray:
 def _check_form(integers: np.ndarray, steps: np.ndarray) -> None:
     """Shapes and types."""
     swapped = integers.ndim == 1 and steps.ndim == 2
-    assert not swapped, "The steps come first: return the integers and then the steps."
+    assert not swapped, (
+        "Your function returns the steps first: return the integers and then the steps."
+    )
     check_shape(integers, (ROWS, COLUMNS), "the array of integers", "like the weights")
     advice = "each row has a step, and the rows are the first axis"
     if steps.shape == (ROWS, 1):
@@ -82,7 +84,7 @@ def _check_rows(integers: np.ndarray, steps: np.ndarray, weights: np.ndarray) ->
         f"{steps.min():g}: take absolute values first, and give a row of zeros any step above 0."
     )
     assert not integers[ZEROS].any(), (
-        f"Row {ZEROS} holds only zeros, but its integers are not: does 0 / 0 come first?"
+        f"Row {ZEROS} holds only zeros, but its integers don't: does 0 / 0 come first?"
     )
     exact = weights / steps[:, None]
     rounding = _rounding(integers, exact)

@@ -33,7 +33,7 @@ def _probabilities(softmax: Callable, logits: np.ndarray, case: str) -> np.ndarr
         result = call(softmax, jnp.asarray(logits, jnp.float32), case=f"for {case}")
     found = numbers(result)
     check_shape(
-        found, (10,), f"for {case} the result", "there is a probability for each logit"
+        found, (10,), f"for {case}, the result", "there is a probability for each logit"
     )
     return found
 

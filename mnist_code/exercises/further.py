@@ -116,7 +116,7 @@ def _check_moves(seen: np.ndarray) -> None:
         for place, name in ((0, back), (-1, forth)):
             assert along[place] > 0, (
                 f"The image never moves {REACH} pixels {name}: look at both bounds, "
-                "since the upper one of jax.random.randint is left out."
+                "since jax.random.randint leaves out the upper one."
             )
     assert kinds > 2 * REACH + 1 or not _is_line(seen), (
         "Only 5 of the 25 moves occur, because rows and columns always move together: "

@@ -61,11 +61,11 @@ def _check_case(pad: Callable[..., Any], count: int, size: int) -> str:
         assert isinstance(value, np.ndarray | jax.Array), (
             f"{case.capitalize()}, the {name} should be an array, not {kind(value)}."
         )
-        arrays[name] = numbers(value, f"{case} the {name}")
+        arrays[name] = numbers(value, f"{case}, the {name}")
         advice = "pad to `size`, whatever it is" if name != "mask" else (
             "it covers the padding, too"
         )  # fmt: skip
-        check_shape(arrays[name], shape, f"{case} the {name}", advice)
+        check_shape(arrays[name], shape, f"{case}, the {name}", advice)
     for name, before in (("images", images), ("labels", labels)):
         assert arrays[name].dtype == before.dtype, (
             f"{case.capitalize()}, the {name} should stay {before.dtype}, but become "

@@ -64,7 +64,7 @@ def _pair(batch: Any) -> tuple[np.ndarray, np.ndarray]:
     is_pair = isinstance(batch, tuple | list) and len(batch) == 2
     assert is_pair, (
         f"Each batch should be a pair (images, labels), but one is {kind(batch)}: "
-        "what does the `yield` yield, or is it a `return`?"
+        "is a value missing after `yield`, or is it a `return`?"
     )
     images, labels = batch
     assert np.ndim(labels) > 0, (
@@ -137,7 +137,7 @@ def _check_seeds(batches: Callable) -> None:
     """The order comes from `rng` and from nothing else."""
     order = _order(batches, 0)
     assert (order != np.arange(100)).any(), (
-        "The examples come in their old order: shuffle them."
+        "The examples come in their original order: shuffle them."
     )
     assert (order == _order(batches, 0)).all(), (
         "Two generators with the same seed give two orders: draw from `rng` and nothing else."
@@ -166,7 +166,7 @@ def _check_chance(batches: Callable) -> None:
     neighbors = (np.abs(steps) == 1).sum(axis=1).mean()  # 2 on average if shuffled
     assert neighbors < 4 or abs(kept) > 0.5, (
         "Many examples stay next to their old neighbors, as when whole batches are shuffled: "
-        "shuffle the single examples."
+        "shuffle the examples one by one."
     )
     assert abs(kept) < 0.1, (
         "Early examples still tend to come "

@@ -51,7 +51,7 @@ def _check_case(possible_counts: Callable, printed: str, total: int) -> None:
     )
     fractions = counts[counts != np.round(counts)]
     assert not fractions.size, (
-        f"{case} should return whole numbers of right answers, but {fractions[0]:g} is none: "
+        f"{case} should return whole numbers of right answers, but {fractions[0]:g} isn't one: "
         "ask for each count from 0 to the total whether it is printed that way."
     )
     assert len(np.unique(counts)) == len(counts), (

@@ -41,13 +41,13 @@ def _check_case(second_choice: Callable, images: int, classes: int) -> None:
         advice = "return the second choice only, without the first"
     elif found.shape == logits.shape:
         advice = "pick the second choice from each row"
-    check_shape(found, (images,), f"{case} the answer", advice)
+    check_shape(found, (images,), f"{case}, the answer", advice)
     ranks = np.argsort(logits, axis=-1)
     right = ranks[:, -2]
     if np.array_equal(found, right) and found.dtype.kind in "iu":
         return
     rows = np.arange(images)
-    unflattened = np.argsort(logits, axis=None)
+    flattened = np.argsort(logits, axis=None)
     mistakes: list[tuple[np.ndarray, str]] = [
         (ranks[:, -1], "these are the first choices, the digits with the highest scores"),
         (ranks[:, 0], "these are the last choices, the digits with the lowest scores"),
@@ -58,7 +58,7 @@ def _check_case(second_choice: Callable, images: int, classes: int) -> None:
         (np.argsort(ranks)[:, -2], "these are ranks, so argsort once, not twice"),
         (np.full(images, right[0]), "each row has a second choice of its own"),
         (right + 1, "digits count from 0"),
-        (unflattened[-images:], "compare the classes of each image, with axis=-1"),
+        (flattened[-images:], "compare the classes of each image, with axis=-1"),
         *_masked(logits, ranks),
     ]  # fmt: skip
     why = next((clause for value, clause in mistakes if np.allclose(found, value)), "")

@@ -37,13 +37,13 @@ def _check_case(shares: Callable[..., Any], size: int, devices: int) -> None:
         f"for {size} image{'s' * (size > 1)} on {devices} device{'s' * (devices > 1)}"
     )
     rows, mask = unpack(call(shares, size, devices, case=case), "rows", "mask")
-    rows, mask = numbers(rows, f"{case} the rows"), numbers(mask, f"{case} the mask")
+    rows, mask = numbers(rows, f"{case}, the rows"), numbers(mask, f"{case}, the mask")
     case = case.capitalize()
     places = -(-size // devices)
     for name, array in (("rows", rows), ("mask", mask)):
         _check_places(array, devices, places, f"{case}, the {name}")
     assert not (rows.dtype == bool and mask.dtype.kind in "iu"), (
-        f"{case}, the mask comes first: return the rows and then the mask."
+        f"{case}, your function returns the mask first: return the rows and then the mask."
     )
     assert mask.dtype == bool, (
         f"{case}, the mask should hold True and False, not {mask.dtype}: "
@@ -77,7 +77,7 @@ def _check_case(shares: Callable[..., Any], size: int, devices: int) -> None:
         )
     outside = rows[(rows < 0) | (rows >= size)]
     assert not outside.size, (
-        f"{case}, a place for padding holds {outside[0]}, which is the number of no image: "
+        f"{case}, a place for padding holds {outside[0]}, which isn't the number of any image: "
         "use 0, for example, since JAX reads another image there without an error."
     )
 

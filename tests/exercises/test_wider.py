@@ -100,8 +100,8 @@ WRONG = [
     ("True should stand for a real image", changed(mask=np.invert)),
     ("every image should have one place", changed(mask=lambda mask: mask & (mask.cumsum() > 1)
         .reshape(mask.shape) if mask.size > 1 else mask)),
-    ("the number of no image", unpadded),
-    ("the number of no image", minus_one),
+    ("the number of any image", unpadded),
+    ("the number of any image", minus_one),
     ("come twice", changed(lambda rows: np.where(rows == 1, 0, rows))),
     ("count from 0", changed(lambda rows: rows + 1)),
     ("the mask marks other places", changed(mask=lambda mask: mask[::-1])),
