@@ -25,7 +25,7 @@ LATER = ("mnist_code.book", "mnist_code.cli", "mnist_code.serve")
 def test_no_module_imports_tensorflow(python):
     """A stray import at the top of a module: seconds, and messages on standard error."""
     lines = "".join(f"import {name}\n" for name in LIGHT)
-    heavy = "{'tensorflow', 'tensorflow_datasets', 'sklearn'} & set(sys.modules)"
+    heavy = "{'tensorflow', 'tensorflow_datasets', 'sklearn', 'scipy.ndimage'} & set(sys.modules)"
     result = python("-c", f"import sys\n{lines}print({heavy})")
     assert (result.stdout, result.stderr) == ("set()\n", "")
     wanted = {"mnist_code.data._load", "mnist_code.training", "mnist_code.book.plots"}

@@ -334,7 +334,7 @@ Live.figure("fig-valley", {
     "which is the largest rate that still arrives at the star?",
   build(stage) {
     const { svg, words } = Live;
-    const { x, y, lineLoss, lineSlopes, walk, lowest, largestRate, ring, untilLost, nextStep, valleyWords } = Descent;
+    const { x, y, lineLoss, lineSlopes, walk, lowest, largestRate, ring, counted, untilLost, nextStep, valleyWords } = Descent;
     const map = withRanges({ height: 359, x: [-1.1, 2.3], y: [-0.4, 3.1], xLabel: "w", yLabel: "b" });
     const clip = map.inside.getAttribute("clip-path");
     const outline = (level, attributes) => svg("path", { d: map.lines(ring(level)), fill: "none", "clip-path": clip, ...attributes });
