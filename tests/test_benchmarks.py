@@ -39,11 +39,12 @@ def test_the_record_holds_what_the_book_claims(shipped):
     """A record renewed with figures that the chapters' words no longer fit."""
     found = shipped["parts"]
     assert min(run["test_accuracy"] for run in found["fast"].values()) >= 0.9812
-    assert statistics.median(run["seconds"] for run in found["fast"].values()) <= 5
+    assert statistics.median(run["seconds"] for run in found["fast"].values()) <= 3.5
     accurate = [run["test_accuracy"] for run in found["accurate"].values()]
     assert statistics.mean(accurate) >= 0.992
     assert max(run["seconds"] for run in found["accurate"].values()) <= 180
-    assert all(run["share"] >= 0.6 for run in found["ceiling"].values())
+    # "Even perfect code around them couldn't make it twice as fast."
+    assert all(run["share"] > 0.5 for run in found["ceiling"].values())
     fastest = min(found["epoch"], key=lambda name: tables.total(found["epoch"][name]))
     assert fastest == "this book"
 
