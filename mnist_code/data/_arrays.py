@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int32, UInt8
 
@@ -61,12 +61,9 @@ def on_device(dataset: Dataset) -> Arrays:
         >>> train_images.shape, test_labels.shape
         ((1440, 784), (357,))
     """
-    arrays = (
-        as_vectors(dataset.train_images),
-        dataset.train_labels,
-        as_vectors(dataset.test_images),
-        dataset.test_labels,
+    return Arrays(
+        jnp.asarray(as_vectors(dataset.train_images)),
+        jnp.asarray(dataset.train_labels),
+        jnp.asarray(as_vectors(dataset.test_images)),
+        jnp.asarray(dataset.test_labels),
     )
-    # `jnp.asarray` would compile a program for each shape. Copies, because NumPy's labels are the
-    # caller's, who may change them.
-    return Arrays(*jax.device_put(arrays, may_alias=False))
