@@ -415,13 +415,15 @@ def test_more_devices_than_a_batch_has_images_are_not_used(capsys, monkeypatch):
     monkeypatch.setattr(cli.processes, "choose_mesh", lambda n, *_: used.append(n))
     monkeypatch.setattr(cli.Recorder, "check", lambda *_: None)
     monkeypatch.setattr(cli, "epochs", lambda *_: main(["--version"]))
-    for options in (["--devices=1000"], ["--devices=32"], []):
+    few = ["--devices=17", "--recipe=fast", "--dataset=digits"]  # in batches of 16
+    for options in (["--devices=1000"], ["--devices=32"], [], few):
         with pytest.raises(SystemExit, match="0"):
             main(["train", *options])
-    assert used == [32, 32, None]
-    (warning,) = capsys.readouterr().err.splitlines()
+    assert used == [32, 32, None, 16]
+    warning, other = capsys.readouterr().err.splitlines()
     assert "1000" in warning
     assert "32 devices are used" in warning
+    assert "16 devices are used" in other
 
 
 def test_more_devices_than_cores_are_told(capsys, monkeypatch):

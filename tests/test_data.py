@@ -21,6 +21,7 @@ from mnist_code.data import Dataset, as_vectors, load, pipeline, prepare
 from mnist_code.data._digits import embedded_digits
 from mnist_code.data._prepare import (
     MNIST_URL,
+    VERSIONS,
     host_reachable,
     import_tfds,
     read_arrays,
@@ -207,6 +208,14 @@ def test_without_a_network_auto_means_the_digits(fresh, capsys):
     ):
         load("mnist")
     assert not (fresh / "mnist").exists()
+
+
+def test_a_corrupt_copy_of_mnist_does_not_count_as_mnist(fresh):
+    """An error where, without a network, the embedded digits would do."""
+    kept = fresh / "mnist_code" / f"mnist-{VERSIONS['mnist']}.npz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"the beginning of a copy")
+    assert load("auto").name == "digits"
 
 
 def test_a_folder_that_cannot_be_written_is_told(fresh, monkeypatch, dataset):
