@@ -408,7 +408,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     width = max(4, len(str(counts.max())) + 1)
     needed, there = 5 + 10 * width, shutil.get_terminal_size().columns
     if needed > there:
-        print(f"\nThe full table needs {needed} columns, and here are {there}.")
+        print(f"\nThe full table needs {needed} columns; this terminal has {there}.")
         _print_confusions(counts)
         return 0
     print("\nHow often each digit (row) was taken for each digit (column):")

@@ -107,9 +107,8 @@ def epochs(
         on_device(dataset), mesh
     )
     concurrent.futures.wait(compiling)
-    seed = np.uint32(
-        config.seed
-    )  # as a Python integer, JAX would take only half of the seeds
+    # JAX reads a Python integer as int32, which is too small for half of the seeds.
+    seed = np.uint32(config.seed)
     init_key, _ = replicate(run_keys(seed, start_epoch), mesh)
     state = replicate(start(init_key, compiled_for) if state is None else state, mesh)
     teacher = replicate(teacher, mesh)

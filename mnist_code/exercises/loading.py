@@ -166,7 +166,7 @@ def _check_chance(batches: Callable) -> None:
     neighbors = (np.abs(steps) == 1).sum(axis=1).mean()  # 2 on average if shuffled
     assert neighbors < 4 or abs(kept) > 0.5, (
         "Many examples stay next to their old neighbors, as when whole batches are shuffled: "
-        "shuffle the examples one by one."
+        "shuffle individual examples."
     )
     assert abs(kept) < 0.1, (
         "Early examples still tend to come "
