@@ -88,6 +88,11 @@ class Visit:
         )
         return [r for r in self.requests if not r.startswith((here, "data:", "blob:"))]
 
+    def faults(self, address):
+        """Requests to elsewhere and complaints, each with the page's name."""
+        name = "/".join(address.split("/")[-2:])
+        return [f"{name}: {f}" for f in self.outside(address) + self.complaints]
+
 
 @pytest.fixture
 def visit(browser):
