@@ -35,9 +35,10 @@ from mnist_code.evaluation import confusion_matrix
 from mnist_code.images import as_text, doubts, read_with_hints
 from mnist_code.interrupts import INTERRUPTED, raise_if_lost
 from mnist_code.model import Params, probabilities
+from mnist_code.normalize import VIEWS, normalized
 from mnist_code.recipes import READ_FROM_PAPER, RECIPES, State, recipe_for
 from mnist_code.recorder import Recorder
-from mnist_code.storage import fingerprint, load_params
+from mnist_code.storage import fingerprint, load_normalization, load_params
 from mnist_code.training import EpochResult, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
@@ -239,6 +240,13 @@ def _check_teacher(options: argparse.Namespace, config: Config) -> None:
             "teacher: at temperature 0 a network learns from the labels. Choose "
             "--recipe distilled, or give a --temperature above 0"
         )
+    if options.teacher is not None:
+        theirs = load_normalization(options.teacher)
+        if theirs not in (config.normalization, "both"):
+            raise ConfigError(
+                f"teacher: {options.teacher} has learned from images with --normalization "
+                f"{theirs}, not {config.normalization}. Give both networks the same"
+            )
 
 
 def _run(
@@ -283,7 +291,7 @@ def _run(
     final = state if result is None else result.state
     assert final is not None  # a run has at least one epoch, now or in a checkpoint
     if recorder is None:
-        checksum = fingerprint(final.network)
+        checksum = fingerprint(final.network, config.normalization)
         print(f"Done. SHA-256 of these parameters as a file: {checksum}")
     else:
         _report_end(recorder, final.network, dataset)
@@ -306,7 +314,7 @@ def _recorder(
     if processes.process_number() != 0:
         yield None
     elif folder is None:
-        yield Recorder(options.out, options.metrics)
+        yield Recorder(options.out, options.metrics, None, config.normalization)
     else:
         with lock(folder):
             checkpoints = Checkpoints(
@@ -330,7 +338,9 @@ def _recorder(
                         "name another --out"
                     )
                 print(f"No checkpoints in {folder} yet: starting with epoch 0")
-            yield Recorder(options.out, options.metrics, checkpoints)
+            yield Recorder(
+                options.out, options.metrics, checkpoints, config.normalization
+            )
 
 
 def _report_stop(stop: BaseException, recorder: Recorder | None) -> int:
@@ -390,16 +400,17 @@ def _epoch_line(result: EpochResult) -> str:
     )
 
 
-def _load(file: Path) -> Params:
-    """Read the parameters, once JAX is known to work."""
+def _load(file: Path) -> tuple[Params, str]:
+    """Read the parameters and how images must be normalized, once JAX is known to work."""
     processes.check_backend()
-    return load_params(file)
+    return load_params(file), load_normalization(file)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    params = _load(options.params)
+    params, normalization = _load(options.params)
     dataset = data.load(options.dataset)
     images = jnp.asarray(data.as_vectors(dataset.test_images))
+    images = normalized(images, normalization)
     counts = np.asarray(
         confusion_matrix(params, images, jnp.asarray(dataset.test_labels))
     )
@@ -428,7 +439,7 @@ def _print_confusions(counts: np.ndarray) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    params = _load(options.params)
+    params, normalization = _load(options.params)
     status = 0
     for name in options.images:
         try:
@@ -437,7 +448,8 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             status = 1
             continue
-        (row,) = probabilities(params, jnp.asarray(data.as_vectors(image[None])))
+        seen = VIEWS[normalization](jnp.asarray(data.as_vectors(image[None])))
+        (row,) = probabilities(params, seen)
         label = int(jnp.argmax(row))
         line = f"{name}: {label} (probability {row[label]:.1%})"
         doubt = doubts(hints, float(row[label]))
@@ -468,7 +480,8 @@ def _picture(name: str) -> str | bytes:
 def _export(options: argparse.Namespace) -> int:
     from mnist_code.export import export, size_of
 
-    made = export(_load(options.params), options.format, options.out)
+    params, normalization = _load(options.params)
+    made = export(params, options.format, options.out, normalization)
     print(f"{made}: {size_of(made):,} bytes of {options.format}, any number of images")
     return 0
 
@@ -476,11 +489,13 @@ def _export(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from mnist_code.serve import serve
 
+    params, normalization = _load(options.params)
     serve(
-        _load(options.params),
+        params,
         options.host,
         options.port,
         options.read_seconds,
         options.wait_milliseconds / 1000,
+        normalization,
     )
     return 0

@@ -115,6 +115,12 @@ class Config:
         "strength of the random distortion of each image; 0 for none",
         allowed=_STRENGTH,
     )
+    normalization: str = _setting(
+        "none",
+        "moments: put each digit upright, in the middle, and to one size; none: leave it; "
+        "both: each for half of a committee",
+        choices=("none", "moments", "both"),
+    )
     members: int = _setting(
         1,
         "networks to train side by side, as a committee that answers together",
@@ -147,6 +153,10 @@ class Config:
                 raise ConfigError(
                     f"{setting.name} must be {allowed.words}, not {value}"
                 )
+        if self.normalization == "both" and self.members == 1:
+            raise ConfigError(
+                "normalization must be none or moments for one network, not both"
+            )
         sizes = self.layer_sizes
         ends = (LAYER_SIZES[0], LAYER_SIZES[-1])
         if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != ends:
@@ -157,10 +167,15 @@ class Config:
     @property
     def is_classic(self) -> bool:
         """True for the program of Part I, plain gradient descent written by hand."""
-        settings = (self.optimizer, self.schedule, self.initialization)
+        settings = (
+            self.optimizer,
+            self.schedule,
+            self.initialization,
+            self.normalization,
+        )
         extras = self.label_smoothing + self.distortion + self.temperature
         plain = extras == 0 and self.members == 1
-        return settings == ("sgd", "decay", "normal") and plain
+        return settings == ("sgd", "decay", "normal", "none") and plain
 
 
 DATASETS = Config.__dataclass_fields__["dataset"].metadata["choices"]

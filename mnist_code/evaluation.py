@@ -38,7 +38,9 @@ def batch_accuracy(
 
 
 @jax.jit
-def predicted_labels(params: Params, images: Float[Array, "n 784"]) -> Int[Array, " n"]:
+def predicted_labels(
+    params: Params, images: Float[Array, "n pixels"]
+) -> Int[Array, " n"]:
     """The most likely class of each image. Takes any number of images, in bounded memory.
 
     Args:
@@ -59,7 +61,7 @@ def predicted_labels(params: Params, images: Float[Array, "n 784"]) -> Int[Array
 
 
 def accuracy(
-    params: Params, images: Float[Array, "n 784"], labels: Int[Array, " n"]
+    params: Params, images: Float[Array, "n pixels"], labels: Int[Array, " n"]
 ) -> float:
     """The share of all images that is classified correctly: counted, then divided once.
 
@@ -79,7 +81,7 @@ def accuracy(
 
 
 def confusion_matrix(
-    params: Params, images: Float[Array, "n 784"], labels: Int[Array, " n"]
+    params: Params, images: Float[Array, "n pixels"], labels: Int[Array, " n"]
 ) -> Int[Array, "10 10"]:
     """Count how often each digit (row) is read as each digit (column).
 

@@ -19,9 +19,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mnist_code.config import EXPORT_FILES, LAYER_SIZES
-from mnist_code.errors import FileError, MissingDependencyError
+from mnist_code.errors import ConfigError, FileError, MissingDependencyError
 from mnist_code.files import atomic_folder, atomic_write
 from mnist_code.model import Params, probabilities
+from mnist_code.normalize import VIEWS
 from mnist_code.quiet import import_tensorflow, suppress_output
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -32,7 +33,10 @@ IMAGES = "batch, " + str(LAYER_SIZES[0])  # a shape whose first dimension is a v
 
 
 def export(
-    params: Params, format: str, path: str | os.PathLike[str] | None = None
+    params: Params,
+    format: str,
+    path: str | os.PathLike[str] | None = None,
+    normalization: str = "none",
 ) -> Path:
     """Write the network in one of the formats in `config.EXPORT_FILES`, completely or not at all.
 
@@ -41,6 +45,7 @@ def export(
         format: "savedmodel" produces a folder, which must not exist yet; each of the others
             produces a file.
         path: the file or folder to write; by default, it's named after the format.
+        normalization: of the images the network was trained on; it becomes part of what's written.
 
     Returns:
         The path that was written.
@@ -48,6 +53,7 @@ def export(
     Raises:
         FileError: `path` cannot be written, or the folder exists already.
         MissingDependencyError: TensorFlow is not installed; "stablehlo" does not need it.
+        ConfigError: the format is LiteRT's, which cannot look up pixels as "moments" does.
 
     Example:
         >>> import tempfile
@@ -60,12 +66,17 @@ def export(
         (3, 10)
     """
     path = Path(EXPORT_FILES[format] if path is None else path)
+    if format.startswith("litert") and normalization != "none":
+        raise ConfigError(
+            f"format must be stablehlo or savedmodel, not {format}: this network was trained with "
+            f"--normalization {normalization}, for which LiteRT lacks an operation"
+        )
     if format == "savedmodel":
         with atomic_folder(path) as folder:
-            _save_with_tensorflow(params, folder, path)
+            _save_with_tensorflow(params, folder, path, normalization)
     else:
         to_bytes: dict[str, Callable[[Params], bytes]] = {
-            "stablehlo": to_stablehlo,
+            "stablehlo": partial(to_stablehlo, normalization=normalization),
             "litert": to_litert,
             "litert8": partial(to_litert, eight_bits=True),
         }
@@ -74,14 +85,15 @@ def export(
     return path
 
 
-def to_stablehlo(params: Params) -> bytes:
+def to_stablehlo(params: Params, normalization: str = "none") -> bytes:
     """The network as serialized StableHLO, for CPUs, GPUs and TPUs; the parameters are inside.
 
     `jax.export.deserialize` reads it. JAX promises that for six months; for longer, keep the
     parameters. Other tools read the StableHLO itself, `Exported.mlir_module_serialized`.
     """
     shape = jax.export.symbolic_shape(IMAGES)
-    function = jax.jit(lambda images: probabilities(params, images))
+    view = VIEWS[normalization]
+    function = jax.jit(lambda images: probabilities(params, view(images)))
     exported = jax.export.export(function, platforms=PLATFORMS)(
         jax.ShapeDtypeStruct(shape, jnp.float32)
     )
@@ -119,9 +131,14 @@ def _images_first(params: Params, images: Float[Array, "batch 784"]) -> Array:
     return jax.nn.softmax(images @ weights.T + biases[None])
 
 
-def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
+def _save_with_tensorflow(
+    params: Params, folder: Path, path: Path, normalization: str
+) -> None:
     """Fill `folder`, which error messages call `path`."""
-    module, tf = _tensorflow_module(params, PLATFORMS)
+    view = VIEWS[normalization]
+    module, tf = _tensorflow_module(
+        params, PLATFORMS, lambda params, images: probabilities(params, view(images))
+    )
     version = "jax_export_calling_convention_version"
     default = getattr(jax.config, version)
     jax.config.update(version, CALLING_CONVENTION)  # read while the function is traced
@@ -140,7 +157,7 @@ def _save_with_tensorflow(params: Params, folder: Path, path: Path) -> None:
 def _tensorflow_module(
     params: Params,
     platforms: tuple[str, ...],
-    function: Callable[..., Array] = probabilities,
+    function: Callable[..., Array],
 ) -> tuple[Any, Any]:
     """The network as a TensorFlow module, its parameters as variables; and TensorFlow."""
     try:

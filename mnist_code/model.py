@@ -100,7 +100,7 @@ Example:
 
 
 def probabilities(
-    params: Params, images: Float[Array, "batch 784"]
+    params: Params, images: Float[Array, "batch pixels"]
 ) -> Float[Array, "batch 10"]:
     """The probability the network gives each class: the softmax of the logits. Rows sum to 1.
 

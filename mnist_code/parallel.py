@@ -73,7 +73,7 @@ def divide(tree, mesh: Mesh | None):
 
 def accuracy(
     params: Params,
-    images: Float[Array, "n 784"],
+    images: Float[Array, "n pixels"],
     labels: Int[Array, " n"],
     mesh: Mesh | None = None,
 ) -> float:

@@ -26,6 +26,7 @@ from mnist_code.config import LAYER_SIZES, NUM_CLASSES, Config
 from mnist_code.evaluation import predicted_labels
 from mnist_code.learning import update
 from mnist_code.model import Params, batched_predict, init_network_params
+from mnist_code.normalize import INPUTS, VIEWS
 from mnist_code.parallel import divide
 
 _FAST = Config(
@@ -43,9 +44,16 @@ RECIPES = {
     "classic": Config(),
     "fast": _FAST,
     "accurate": _ACCURATE,
-    "committee": dataclasses.replace(_ACCURATE, epochs=80, distortion=0.6, members=25),
+    "committee": dataclasses.replace(
+        _ACCURATE, epochs=40, distortion=0.6, normalization="both", members=25
+    ),
     "distilled": dataclasses.replace(
-        _ACCURATE, distortion=0.6, label_smoothing=0.0, temperature=4.0
+        _ACCURATE,
+        epochs=50,
+        distortion=0.6,
+        label_smoothing=0.0,
+        normalization="moments",
+        temperature=4.0,
     ),
 }
 # How much of MNIST, redrawn on plain paper, a network can read after training on the embedded
@@ -83,47 +91,69 @@ def recipe_for(name: str, dataset: str) -> Config:
 class State(NamedTuple):
     """Everything the rest of a run depends on, besides its `Config` and the epoch's number."""
 
-    params: Params  # those of a committee are stacked: `Committee`
+    params: Any  # `Params`; of a committee, `Stacked` by normalization
     optimizer: Any = ()  # the state of Optax's optimizer
 
     @property
     def network(self) -> Params:
         """The one network that gives the answers. A committee is joined by `as_one_network`."""
+        if isinstance(self.params, dict):
+            return as_one_network(self.params)
         weights, _ = self.params[0]
-        return as_one_network(self.params) if weights.ndim == 3 else self.params
+        stacked = weights.ndim == 3
+        return as_one_network({"none": self.params}) if stacked else self.params
 
 
-# A committee's parameters, stacked: those of `Params`, with a first axis over its members.
-Committee = list[
-    tuple[Float[Array, "_members _out _in"], Float[Array, "_members _out"]]
-]
+# The parameters of several networks: those of `Params`, with a first axis over the networks.
+Stacked = list[tuple[Float[Array, "_members _out _in"], Float[Array, "_members _out"]]]
 
 
 @jax.jit
-def as_one_network(committee: Committee) -> Params:
+def as_one_network(committee: dict[str, Stacked]) -> Params:
     """Join the members of a committee into one wide network, whose logits are the mean of theirs.
 
     The first layer computes all members' hidden units side by side. Later hidden layers are blocks
-    on a diagonal, so that no member sees another's units. The last layer averages.
+    on a diagonal, so that no member sees another's units. The last layer averages. Members who see
+    images in two ways need two blocks in the first layer, too, and images seen both ways.
 
     Args:
-        committee: the members' parameters; all have the same layers, two or more.
+        committee: the members' parameters, by the normalization of their images; all have the same
+            layers, two or more.
 
     Returns:
         Parameters for `predict`. 25 members with 512 hidden units give one layer of 12,800.
 
     Example:
         >>> keys = jax.random.split(jax.random.key(0), 25)
-        >>> wide = as_one_network(jax.vmap(init_network_params)(keys))
+        >>> members = jax.vmap(init_network_params)(keys)
+        >>> wide = as_one_network({"none": members})
         >>> [(weights.shape, biases.shape) for weights, biases in wide]
         [((12800, 784), (12800,)), ((10, 12800), (10,))]
     """
-    (first, first_biases), *hidden, (last, last_biases) = committee
+    groups = [committee[name] for name in VIEWS if name in committee]
+    (_, first_biases), *hidden, (last, last_biases) = [
+        [jnp.concatenate(leaves) for leaves in zip(*layers, strict=True)]
+        for layers in zip(*groups, strict=True)
+    ]
+    first = [jnp.concatenate(members[0][0]) for members in groups]
     return [
-        (jnp.concatenate(first), first_biases.reshape(-1)),
+        (jax.scipy.linalg.block_diag(*first), first_biases.reshape(-1)),
         *((jax.scipy.linalg.block_diag(*w), b.reshape(-1)) for w, b in hidden),
         (jnp.concatenate(last, axis=1) / len(last), last_biases.mean(axis=0)),
     ]
+
+
+def _groups(config: Config) -> dict[str, tuple[Config, slice]]:
+    """A committee's members by normalization: the settings of each, and which of them they are."""
+    both = config.normalization == "both"
+    names = ("none", "moments") if both else (config.normalization,)
+    return {
+        name: (
+            dataclasses.replace(config, members=1, normalization=name),
+            slice(place, None, len(names)),
+        )
+        for place, name in enumerate(names)
+    }
 
 
 def make_optimizer(config: Config, updates: int):
@@ -232,12 +262,23 @@ def start(key: Key[Array, ""], config: Config) -> State:
 def _start_recipe(key, config):
     """Compiled as a whole: dozens of small operations would each have to be compiled alone."""
     if config.members > 1:
-        member = dataclasses.replace(config, members=1)
         keys = jax.random.split(key, config.members)
-        return jax.vmap(partial(start, config=member))(keys)
+        states = {
+            name: jax.vmap(partial(start, config=member))(keys[which])
+            for name, (member, which) in _groups(config).items()
+        }
+        return _committee(states)
     init = he_params if config.initialization == "he" else init_network_params
     params = init(key, config.layer_sizes)
     return State(params, make_optimizer(config, 1).init(params))
+
+
+def _committee(states: dict[str, State]) -> State:
+    """The states of groups of members, as one."""
+    return State(
+        {name: state.params for name, state in states.items()},
+        {name: state.optimizer for name, state in states.items()},
+    )
 
 
 def recipe_loss(
@@ -273,7 +314,7 @@ def recipe_loss(
 def distillation_loss(
     params: Params,
     images: Float[Array, "batch 784"],
-    teacher: Params,
+    teacher_logits: Float[Array, "batch 10"],
     temperature: float,
 ) -> Float[Array, ""]:
     """Cross-entropy against a teacher's probabilities, both at a temperature, times its square.
@@ -285,7 +326,7 @@ def distillation_loss(
     Args:
         params: the network that learns.
         images: float32 from 0 to 1.
-        teacher: the network it learns from, of any size.
+        teacher_logits: what the network that it learns from makes of these images.
         temperature: above 0.
 
     Source:
@@ -294,12 +335,12 @@ def distillation_loss(
     Example:
         >>> params = [(jnp.zeros((10, 784)), jnp.zeros(10))]  # knows nothing
         >>> images = jnp.zeros((4, 784))
-        >>> round(float(distillation_loss(params, images, params, temperature=2.0)), 3)
+        >>> round(float(distillation_loss(params, images, jnp.zeros((4, 10)), temperature=2.0)), 3)
         9.21
     """
     import optax
 
-    soft = jax.nn.softmax(batched_predict(teacher, images) / temperature)
+    soft = jax.nn.softmax(teacher_logits / temperature)
     logits = batched_predict(params, images) / temperature
     return temperature**2 * optax.softmax_cross_entropy(logits, soft).mean()
 
@@ -316,8 +357,8 @@ def step(
 ) -> tuple[State, Float[Array, ""]]:
     """Take one training step of one network, as `config` says.
 
-    The classic program takes `learning.update`. Every other recipe distorts the images, lets Optax
-    compute the update, and applies it.
+    The classic program takes `learning.update`. Every other recipe distorts the images, normalizes
+    them, lets Optax compute the update, and applies it.
 
     Args:
         state: from `start` or from the previous step.
@@ -327,7 +368,8 @@ def step(
         learning_rate: step size of the classic program; Optax's schedules have their own.
         config: the recipe.
         updates: number of updates in one epoch, for the schedule.
-        teacher: the network to learn from, if `config` has a temperature.
+        teacher: the network to learn from, if `config` has a temperature. It sees the images as the
+            new network does, or both ways.
 
     Returns:
         The new state, and the loss (nats) of the old parameters on this batch.
@@ -340,14 +382,17 @@ def step(
 
     if config.distortion:
         images = distort_batch(key, images, config.distortion)
+    seen = VIEWS[config.normalization](images)
     if config.temperature:
         assert teacher is not None  # `training.epochs` checks this
+        both = teacher[0][0].shape[1] == INPUTS["both"]
+        logits = batched_predict(teacher, VIEWS["both"](images) if both else seen)
         value, gradients = jax.value_and_grad(distillation_loss)(
-            state.params, images, teacher, config.temperature
+            state.params, seen, logits, config.temperature
         )
     else:
         value, gradients = jax.value_and_grad(recipe_loss)(
-            state.params, images, labels, config.label_smoothing
+            state.params, seen, labels, config.label_smoothing
         )
     optimizer = make_optimizer(config, updates)
     steps, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
@@ -402,16 +447,17 @@ def recipe_epoch(
         The new state, and the mean loss (nats) of the batches, each before its update.
     """
     if config.members > 1:
-        member = partial(
-            recipe_epoch,
-            config=dataclasses.replace(config, members=1),
-            mesh=mesh,
-            teacher=teacher,
-        )
-        side_by_side = jax.vmap(member, in_axes=(0, None, None, 0, None))
         keys = jax.random.split(key, config.members)
-        state, losses = side_by_side(state, images, labels, keys, learning_rate)
-        return state, jnp.mean(losses)
+        states, parts = {}, []
+        for name, (member, which) in _groups(config).items():
+            alone = partial(recipe_epoch, config=member, mesh=mesh, teacher=teacher)
+            side_by_side = jax.vmap(alone, in_axes=(0, None, None, 0, None))
+            group = State(state.params[name], state.optimizer[name])
+            states[name], loss = side_by_side(
+                group, images, labels, keys[which], learning_rate
+            )
+            parts.append(loss)
+        return _committee(states), jnp.concatenate(parts).mean()
     count = len(images) // config.batch_size
     if config.is_classic:  # the order that `train_epoch` draws
         order, step_key = jax.random.permutation(key, len(images)), key
@@ -460,7 +506,7 @@ def compile_ahead(
     pixels = config.layer_sizes[0]
     images = jax.ShapeDtypeStruct((train, pixels), jnp.float32)
     labels = jax.ShapeDtypeStruct((train,), jnp.int32)
-    tests = jax.ShapeDtypeStruct((test, pixels), jnp.float32)
+    tests = jax.ShapeDtypeStruct((test, INPUTS[config.normalization]), jnp.float32)
 
     def compile_one(function, *arguments, **static):
         function.lower(*arguments, **static).compile()

@@ -21,6 +21,7 @@ class Recorder:
         params: Path,
         metrics: Path | None = None,
         checkpoints: Checkpoints | None = None,
+        normalization: str = "none",
     ):
         """Name the files.
 
@@ -28,10 +29,12 @@ class Recorder:
             params: where the parameters go, replaced after each epoch.
             metrics: where the metrics go, one line of JSON per epoch.
             checkpoints: where everything goes that is needed to resume.
+            normalization: of the images, which goes into the file of the parameters.
         """
         self.params = params
         self.metrics = metrics
         self.checkpoints = checkpoints
+        self.normalization = normalization
         self.history: list[dict[str, float | None]] = []
         self.saved_epoch: int | None = None  # the one whose parameters are in the file
 
@@ -75,7 +78,7 @@ class Recorder:
         self._save(result.state, result.epoch)
 
     def _save(self, state: State, epoch: int) -> None:
-        save_params(self.params, state.network)
+        save_params(self.params, state.network, self.normalization)
         self.saved_epoch = epoch  # only now: Ctrl-C may interrupt the saving
         if self.metrics is not None:
             lines = "".join(json.dumps(line) + "\n" for line in self.history)

@@ -34,6 +34,7 @@ from mnist_code.errors import (
 )
 from mnist_code.images import doubts, read_with_hints
 from mnist_code.model import Params, probabilities
+from mnist_code.normalize import VIEWS
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -151,13 +152,16 @@ def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
     return images.reshape(len(images), -1).astype(np.float32)
 
 
-def classifier(params: Params) -> Callable[[np.ndarray], np.ndarray]:
+def classifier(
+    params: Params, normalization: str = "none"
+) -> Callable[[np.ndarray], np.ndarray]:
     """Compile the network for 1, 2, 4, ... images at once, before the first request arrives.
 
     Batches are padded with black images to the next of these sizes, so nothing is compiled later.
 
     Args:
         params: of the trained network.
+        normalization: of the images it was trained on.
 
     Returns:
         A function from images, (n, 784) with n at most `MAX_IMAGES`, to probabilities (n, 10).
@@ -168,7 +172,8 @@ def classifier(params: Params) -> Callable[[np.ndarray], np.ndarray]:
         >>> classify(np.zeros((3, 784), np.float32)).shape
         (3, 10)
     """
-    compiled = jax.jit(probabilities)
+    view = VIEWS[normalization]
+    compiled = jax.jit(lambda params, images: probabilities(params, view(images)))
 
     def classify(images):
         padding = (1 << (len(images) - 1).bit_length()) - len(images)
@@ -252,6 +257,7 @@ def create_app(
     read_seconds: float = READ_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
     ready: Callable[[], None] | None = None,
+    normalization: str = "none",
 ) -> Any:
     """A Starlette application, which any ASGI server can run; `serve` takes Uvicorn.
 
@@ -263,6 +269,7 @@ def create_app(
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
         ready: called once the network is compiled and requests are answered, if given.
+        normalization: of the images the network was trained on.
 
     Raises:
         MissingDependencyError: a package that serving needs is not installed.
@@ -279,7 +286,8 @@ def create_app(
     workers = anyio.CapacityLimiter(os.cpu_count() or 1)  # others wait their turn
 
     def prepare():
-        return Batcher(classifier(params), wait_seconds, counters.batches.observe)
+        classify = classifier(params, normalization)
+        return Batcher(classify, wait_seconds, counters.batches.observe)
 
     def announce(preparing):  # once it is done: whoever is told may ask at once
         if ready and not preparing.cancelled() and not preparing.exception():
@@ -435,6 +443,7 @@ def serve(
     port: int = 8080,
     read_seconds: float = READ_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
+    normalization: str = "none",
 ) -> None:
     """Serve until the process is asked to stop; print one line when ready.
 
@@ -446,6 +455,7 @@ def serve(
         port: 0 for any that is free.
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
+        normalization: of the images the network was trained on.
 
     Raises:
         MissingDependencyError: a package that serving needs is not installed.
@@ -484,7 +494,7 @@ def serve(
             print(f"Serving on {address} (Ctrl-C stops it)", flush=True)
 
         config = uvicorn.Config(
-            create_app(params, read_seconds, wait_seconds, ready),
+            create_app(params, read_seconds, wait_seconds, ready, normalization),
             http=Impatient,
             ws="none",
             lifespan="on",

@@ -8,40 +8,72 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
 from mnist_code.config import LAYER_SIZES
 from mnist_code.errors import ParametersError, reason
 from mnist_code.files import atomic_write
 from mnist_code.model import Params
+from mnist_code.normalize import INPUTS
 
 KINDS = ("weights", "biases")
 
 
-def save_params(path: str | os.PathLike[str], params: Params) -> None:
+def save_params(
+    path: str | os.PathLike[str], params: Params, normalization: str = "none"
+) -> None:
     """Write parameters to `path`, completely or not at all.
 
-    The file holds `layer_0.weights` (out, in), `layer_0.biases` (out,), and so on, float32.
+    The file holds `layer_0.weights` (out, in), `layer_0.biases` (out,), and so on, float32. Its
+    metadata name the normalization of the images that the network learned from, if there was one.
 
     Raises:
         FileError: the folder is missing or cannot be written, or the disk is full.
     """
     with atomic_write(path) as file:
-        file.write(_to_bytes(params))
+        file.write(_to_bytes(params, normalization))
 
 
-def fingerprint(params: Params) -> str:
+def fingerprint(params: Params, normalization: str = "none") -> str:
     """The SHA-256 checksum, in hexadecimal, of the file that `save_params` would write."""
-    return hashlib.sha256(_to_bytes(params)).hexdigest()
+    return hashlib.sha256(_to_bytes(params, normalization)).hexdigest()
 
 
-def _to_bytes(params: Params) -> bytes:
+def _to_bytes(params: Params, normalization: str) -> bytes:
     arrays = {}
     for layer, (weights, biases) in enumerate(params):
         arrays[f"layer_{layer}.weights"] = np.asarray(weights)
         arrays[f"layer_{layer}.biases"] = np.asarray(biases)
-    return save(arrays)
+    metadata = None if normalization == "none" else {"normalization": normalization}
+    return save(arrays, metadata)
+
+
+def load_normalization(path: str | os.PathLike[str]) -> str:
+    """The normalization with which the network in a file of `save_params` was trained.
+
+    Raises:
+        ParametersError: the file cannot be read, or names a normalization that is unknown here.
+
+    Example:
+        >>> import jax, tempfile
+        >>> from mnist_code.model import init_network_params
+        >>> path = Path(tempfile.mkdtemp(), "params.safetensors")
+        >>> save_params(path, init_network_params(jax.random.key(0)), "moments")
+        >>> load_normalization(path)
+        'moments'
+    """
+    try:
+        with safe_open(path, "numpy") as file:
+            found = (file.metadata() or {}).get("normalization", "none")
+    except (OSError, SafetensorError) as error:
+        raise ParametersError(f"Cannot use {path}: {reason(error)}.") from None
+    if found not in INPUTS:
+        raise ParametersError(
+            f"Cannot use {path}: its network needs images normalized by {found!r}, which this "
+            "version does not know. Install the version that wrote it, or a later one."
+        )
+    return found
 
 
 def load_params(path: str | os.PathLike[str]) -> Params:
@@ -83,7 +115,7 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         raise refuse(
             f"it holds {', '.join(sorted(arrays)) or 'nothing'}, not layers in order"
         )
-    size_in = LAYER_SIZES[0]
+    size_in = INPUTS[load_normalization(path)]
     for name in names:
         array = arrays[name]
         expected = (

@@ -18,6 +18,7 @@ from mnist_code.data import Dataset, on_device
 from mnist_code.errors import ConfigError, DivergedError
 from mnist_code.learning import learning_rate
 from mnist_code.model import Params
+from mnist_code.normalize import normalized
 from mnist_code.parallel import accuracy, replicate
 from mnist_code.recipes import State, compile_ahead, recipe_epoch, run_keys, start
 
@@ -67,7 +68,8 @@ def epochs(
         start_epoch: the first epoch to run.
         mesh: the devices to divide each batch among; by default, the first device does all the
             work.
-        teacher: the network to learn from, of any size, if `config` has a temperature.
+        teacher: the network to learn from, of any size, if `config` has a temperature. It sees
+            the images as the new network does.
 
     Raises:
         ConfigError: the batch is larger than the training set; or there's a temperature without a
@@ -106,6 +108,10 @@ def epochs(
     train_images, train_labels, test_images, test_labels = replicate(
         on_device(dataset), mesh
     )
+    # Training distorts images before it normalizes them, so it takes them as they are.
+    each = config.evaluate == "epoch"
+    train_seen = normalized(train_images, config.normalization) if each else None
+    test_seen = normalized(test_images, config.normalization)
     concurrent.futures.wait(compiling)
     # JAX reads a Python integer as int32, which is too small for half of the seeds.
     seed = np.uint32(config.seed)
@@ -130,14 +136,13 @@ def epochs(
                 f"Try a learning rate below {config.learning_rate:g}."
             )
         state = new_state
-        each = config.evaluate == "epoch"
         last = epoch == config.epochs - 1
         network = state.network if each or last else state.params
         train_accuracy = test_accuracy = None
-        if each:
-            train_accuracy = accuracy(network, train_images, train_labels, mesh)
+        if train_seen is not None:
+            train_accuracy = accuracy(network, train_seen, train_labels, mesh)
         if each or last:
-            test_accuracy = accuracy(network, test_images, test_labels, mesh)
+            test_accuracy = accuracy(network, test_seen, test_labels, mesh)
         yield EpochResult(
             epoch,
             float(train_loss),

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "mnist_code"
 ORDER = [
     "errors", "config", "files", "quiet", "console", "interrupts", "images", "data",
     "model", "evaluation", "learning",
-    "augment", "parallel", "recipes", "processes", "training", "storage", "checkpoint",
+    "augment", "normalize", "parallel", "recipes", "processes", "training", "storage", "checkpoint",
     "recorder", "export", "browser", "serve",
     "arguments", "cli", "__main__",
 ]  # fmt: skip

@@ -111,7 +111,7 @@ def test_a_committee_teaches_one_network(capsys, tmp_path):
     committee = [*short, "--recipe", "committee", "--members", "2", "--out", "two"]
     assert main(committee) == 0
     assert [weights.shape for weights, _ in load_params("two")] == [
-        (1024, 784), (10, 1024)
+        (1024, 1568), (10, 1024)
     ]  # fmt: skip
     assert main(["evaluate", "--params", "two"]) == 0
 
@@ -855,10 +855,10 @@ def test_default_options_learn_the_digits(dataset):
 
 
 @pytest.mark.slow
-def test_default_options_learn_mnist(archives):
-    """A change that costs accuracy: at least 98.3 % after 25 epochs, the mean of three seeds."""
-    dataset = load("mnist")
-    found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in range(3)]
+def test_default_options_learn_mnist(archives, nightly):
+    """A change that costs accuracy: at least 98.3 % after 25 epochs, at night the mean of three."""
+    dataset, seeds = load("mnist"), range(3 if nightly else 1)
+    found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in seeds]
     assert np.mean(found) >= 0.983
 
 

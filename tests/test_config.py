@@ -54,6 +54,7 @@ def test_it_cannot_be_changed():
         "evaluate": ["never"],
         "label_smoothing": [-0.1, 1.0, math.nan],
         "distortion": [-0.1, 3.0, math.nan, math.inf],
+        "normalization": ["", "both"],  # both: only for a committee
         "members": [0, -5],
         "temperature": [-1.0, math.nan, math.inf],
         "layer_sizes": [

@@ -16,7 +16,8 @@ from mnist_code.config import Config
 from mnist_code.data import load
 from mnist_code.errors import ConfigError, DivergedError
 from mnist_code.learning import learning_rate, loss, train_epoch
-from mnist_code.model import init_network_params
+from mnist_code.model import batched_predict, init_network_params
+from mnist_code.normalize import VIEWS, normalize_batch
 from mnist_code.recipes import (
     RECIPES,
     as_one_network,
@@ -262,8 +263,22 @@ def test_a_committee_as_one_network_answers_with_the_mean(sizes):
     each, stacked = committee_of(sizes)
     images = jax.random.uniform(jax.random.key(6), (7, 784))
     mean = np.mean([numpy_predict(params, images) for params in each], axis=0)
-    found = numpy_predict(as_one_network(stacked), images)
+    found = numpy_predict(as_one_network({"none": stacked}), images)
     np.testing.assert_allclose(found, mean, rtol=1e-5, atol=1e-5)
+
+
+def test_members_of_two_kinds_each_see_their_own_images():
+    """Blocks in the wrong place, or groups that count alike, whatever their size."""
+    each, stacked = committee_of((784, 16, 12, 10))
+    groups = {
+        "moments": jax.tree.map(lambda leaf: leaf[:1], stacked),
+        "none": jax.tree.map(lambda leaf: leaf[1:], stacked),
+    }
+    images = jax.random.uniform(jax.random.key(6), (7, 784))
+    seen = [normalize_batch(images), images, images]
+    answers = [numpy_predict(*pair) for pair in zip(each, seen, strict=True)]
+    found = numpy_predict(as_one_network(groups), VIEWS["both"](images))
+    np.testing.assert_allclose(found, np.mean(answers, axis=0), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("change", [{}, {"optimizer": "sgd", "schedule": "decay",
@@ -283,7 +298,7 @@ def test_members_learn_as_if_alone(train, change):
         one, value = recipe_epoch(
             start(keys[0], alone), images, labels, keys[1], 0.2, alone
         )
-        mine = jax.tree.map(lambda leaf, member=member: leaf[member], new.params)
+        mine = jax.tree.map(lambda leaf, k=member: leaf[k], new.params["none"])
         assert_close(mine, one.params, rtol=0, atol=1e-5)
         losses.append(float(value))
     assert float(mean_loss) == pytest.approx(np.mean(losses), rel=1e-5)
@@ -296,7 +311,8 @@ def test_a_committee_is_tested_and_saved_as_one_network(dataset):
     assert [weights.shape for weights, _ in last.params] == [(48, 784), (10, 48)]
     images = dataset.test_images.reshape(-1, 784) / 255
     members = [
-        jax.tree.map(lambda leaf, k=k: leaf[k], last.state.params) for k in range(3)
+        jax.tree.map(lambda leaf, k=k: leaf[k], last.state.params["none"])
+        for k in range(3)
     ]
     mean = np.mean([numpy_predict(params, images) for params in members], axis=0)
     right = np.mean(mean.argmax(axis=1) == dataset.test_labels)
@@ -314,7 +330,8 @@ def test_distillation_is_cross_entropy_at_a_temperature(temperature):
     soft = np.exp(theirs) / np.exp(theirs).sum(axis=1, keepdims=True)
     log = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     expected = -(temperature**2) * (soft * log).sum(axis=1).mean()
-    found = distillation_loss(params, images, teacher, temperature)
+    logits = batched_predict(teacher, images)
+    found = distillation_loss(params, images, logits, temperature)
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 

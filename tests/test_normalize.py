@@ -1,0 +1,190 @@
+"""Standard form: the moments, in NumPy, are what they should be; nothing lost, nothing invented."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mnist_code.cli import main
+from mnist_code.config import Config
+from mnist_code.errors import ConfigError
+from mnist_code.export import export
+from mnist_code.model import probabilities
+from mnist_code.normalize import (
+    ENLARGE,
+    HEIGHT,
+    SHRINK,
+    VIEWS,
+    WIDTH,
+    normalize,
+    normalize_batch,
+    normalized,
+)
+from mnist_code.serve import classifier
+from mnist_code.storage import load_normalization, save_params
+from mnist_code.training import epochs, fit
+
+
+def moments(picture):
+    """The center of mass, and the covariance of rows and columns, in NumPy and float64."""
+    share = np.float64(picture) / np.float64(picture).sum()
+    places = np.indices(share.shape)
+    center = (places * share).sum((1, 2))
+    offsets = places - center[:, None, None]
+    return center, np.einsum("ihw,jhw,hw->ij", offsets, offsets, share)
+
+
+@pytest.fixture
+def pictures(train):
+    """A hundred pictures of digits."""
+    return np.asarray(train[0][:100].reshape(-1, 28, 28))
+
+
+def test_every_digit_has_the_same_moments(pictures):
+    """A shear the wrong way, rows for columns, a center at 14, a size that is not the standard."""
+    checked = 0
+    for picture in pictures:
+        _, before = moments(picture)
+        straight = before[1, 1] - before[0, 1] ** 2 / before[0, 0]
+        scales = np.sqrt([before[0, 0], straight]) / [HEIGHT, WIDTH]
+        center, after = moments(normalize(jnp.asarray(picture)))
+        np.testing.assert_allclose(center, 13.5, atol=0.3)
+        assert abs(after[0, 1]) < 1.0
+        for axis, size in enumerate((HEIGHT, WIDTH)):
+            if ENLARGE < scales[axis] < SHRINK:
+                assert after[axis, axis] ** 0.5 == pytest.approx(size, abs=0.4)
+                checked += 1
+    assert checked > 150
+    # Before, they were far from it.
+    assert np.ptp([moments(picture)[1][0, 1] for picture in pictures]) > 8
+
+
+def test_the_place_of_a_digit_does_not_matter(pictures):
+    """A center that is not the ink's."""
+    picture = np.pad(pictures[0][4:24, 4:24], 4)
+    moved = np.roll(picture, (3, -2), axis=(0, 1))
+    one, other = (normalize(jnp.asarray(image)) for image in (picture, moved))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_without_ink_an_image_stays_black():
+    """A division by no ink at all."""
+    assert not normalize(jnp.zeros((28, 28))).any()
+    faint = normalize(jnp.zeros((28, 28)).at[3, 4].set(1e-7))
+    assert jnp.isfinite(faint).all()
+
+
+def test_a_data_set_is_seen_as_its_batches_are(train):
+    """Images in another order, or a last chunk left out."""
+    images = train[0][:1100]
+    np.testing.assert_allclose(
+        normalized(images, "moments"), normalize_batch(images), atol=1e-5
+    )
+    assert normalized(images, "none") is not None
+    np.testing.assert_array_equal(normalized(images, "none"), images)
+
+
+SETTINGS = Config(
+    epochs=4, batch_size=16, learning_rate=0.1, optimizer="nesterov", schedule="one-cycle",
+    initialization="he", normalization="moments",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def network(dataset):
+    """A network that has learned from digits in standard form, and what it then got right."""
+    params, history = fit(dataset, SETTINGS)
+    return params, history[-1]
+
+
+def test_a_network_learns_from_standard_form(network, train):
+    """Training that sees one form, and a test that shows another."""
+    params, last = network
+    assert last.test_accuracy > 0.93
+    assert last.train_accuracy > 0.95
+    seen, labels = normalize_batch(train[0]), np.asarray(train[1])
+    right = probabilities(params, seen).argmax(1) == labels
+    assert float(np.mean(right)) == pytest.approx(last.train_accuracy, abs=1e-6)
+    as_it_is = probabilities(params, train[0]).argmax(1) == labels
+    assert np.mean(as_it_is) < last.train_accuracy
+
+
+def test_a_distortion_comes_first(dataset):
+    """Images put into standard form, and then distorted out of it."""
+    from mnist_code import recipes
+
+    called = []
+
+    def note(name, function):
+        return lambda *arguments: called.append(name) or function(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recipes, "distort_batch", note("distort", recipes.distort_batch))
+        patch.setitem(VIEWS, "moments", note("normalize", normalize_batch))
+        config = Config(
+            epochs=1, batch_size=48, learning_rate=0.1, distortion=0.5,
+            normalization="moments", evaluate="end", seed=1,
+        )  # fmt: skip
+        next(epochs(dataset, config))
+    assert [name for name in called if name == "distort"]
+    assert called[called.index("distort") + 1] == "normalize"
+
+
+def test_the_file_says_how_its_images_must_be_seen(network, tmp_path):
+    """A network asked about images in a form that it has never seen."""
+    save_params(tmp_path / "params", network[0], "moments")
+    assert load_normalization(tmp_path / "params") == "moments"
+    save_params(tmp_path / "plain", network[0])
+    assert load_normalization(tmp_path / "plain") == "none"
+    assert b"metadata" not in (tmp_path / "plain").read_bytes()[:200]
+
+
+def test_an_unknown_normalization_is_refused(network, tmp_path, capsys):
+    """A file of a later version, answered with nonsense."""
+    save_params(tmp_path / "params", network[0], "whitening")
+    assert main(["evaluate", "--params", str(tmp_path / "params")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: Cannot use ")
+    assert "'whitening'" in said
+    assert "Install" in said
+
+
+def test_every_command_sees_what_training_saw(dataset, tmp_path, capsys, monkeypatch):
+    """Training, evaluation, export or service that leaves the standard form out."""
+    monkeypatch.chdir(tmp_path)
+    options = ["--dataset", "digits", "--normalization", "moments"]
+    assert main(["train", "--recipe", "fast", *options, "--epochs", "3"]) == 0
+    trained = capsys.readouterr().out.splitlines()[-1].split(". ")[0]
+    assert main(["evaluate", "--dataset", "digits"]) == 0
+    assert trained in capsys.readouterr().out.splitlines()
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", "--format", "litert"])
+    assert "LiteRT lacks an operation" in capsys.readouterr().err
+
+
+def test_exports_and_servers_put_images_into_standard_form(network, train, tmp_path):
+    """A form that answers about images as they are."""
+    params, _ = network
+    images = train[0][:7]
+    expected = probabilities(params, normalize_batch(images))
+    path = export(params, "stablehlo", tmp_path / "hlo", "moments")
+    found = jax.export.deserialize(path.read_bytes()).call(images)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    found = classifier(params, "moments")(np.asarray(images))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(ConfigError, match="stablehlo or savedmodel, not litert8"):
+        export(params, "litert8", tmp_path / "lite", "moments")
+    assert not (tmp_path / "lite").exists()
+
+
+def test_teacher_and_student_must_see_the_same(network, tmp_path, capsys):
+    """A student taught by answers about images that its teacher cannot read."""
+    save_params(tmp_path / "teacher", network[0], "moments")
+    command = ["train", "--recipe", "distilled", "--dataset", "digits"]
+    command += ["--normalization", "none", "--teacher", str(tmp_path / "teacher")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*command, "--out", str(tmp_path / "student")])
+    assert "--teacher: " in capsys.readouterr().err
+    assert not (tmp_path / "student").exists()
