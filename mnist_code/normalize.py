@@ -1,7 +1,7 @@
-"""Put every digit into standard form: upright, in the middle, and as large as all others.
+"""Put every digit into standard form: upright, in the middle, and the same size as all the others.
 
-How far to move, shear and scale an image follows from its moments: the mean place of its ink, and
-how its rows and columns vary around it. Nothing here is random or learned.
+How far to move, shear, and scale an image follows from its moments: the mean position of its ink,
+and how its rows and columns vary around it. Nothing here is random or learned.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ from mnist_code.evaluation import CHUNK
 
 HEIGHT = 5.0  # standard deviation of the ink's rows in standard form, pixels
 WIDTH = 4.2  # the same for its columns
-SHRINK, ENLARGE = (
-    1.6,
-    0.4,
-)  # limits of the change of size: a 1 isn't stretched to a block
+LIMITS = 0.4, 1.6  # of the scale, so that a 1 isn't stretched into a block
 _PLACES = np.indices((SIDE, SIDE), np.float32)
 _FROM_CENTER = _PLACES - (SIDE - 1) / 2
 
 
 def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
-    """Move, shear and scale one image until its moments are those of the standard form.
+    """Move, shear, and scale one image until its moments are those of the standard form.
 
     Args:
         image: float32; black is 0.
@@ -40,7 +37,7 @@ def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
 
     Source:
         Casey, "Moment normalization of handprinted characters" (1970). His images have the same
-        standard deviation along both axes; ours are higher than wide, as digits are.
+        standard deviation along both axes; ours are taller than they are wide, as digits are.
 
     Example:
         >>> corner = jnp.zeros((28, 28)).at[2:12, 3:6].set(1.0)
@@ -54,8 +51,8 @@ def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
     down = jnp.maximum(jnp.sum(rows**2 * share), 0.1)
     slant = jnp.sum(rows * columns * share) / down
     across = jnp.maximum(jnp.sum((columns - slant * rows) ** 2 * share), 0.1)
-    height = jnp.clip(jnp.sqrt(down) / HEIGHT, ENLARGE, SHRINK)
-    width = jnp.clip(jnp.sqrt(across) / WIDTH, ENLARGE, SHRINK)
+    height = jnp.clip(jnp.sqrt(down) / HEIGHT, *LIMITS)
+    width = jnp.clip(jnp.sqrt(across) / WIDTH, *LIMITS)
     rows = height * _FROM_CENTER[0]
     columns = width * _FROM_CENTER[1] + slant * rows
     return warp(image, center[:, None, None] + jnp.stack([rows, columns]) - _PLACES)

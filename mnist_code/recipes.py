@@ -113,7 +113,7 @@ def as_one_network(committee: dict[str, Stacked]) -> Params:
     """Join the members of a committee into one wide network, whose logits are the mean of theirs.
 
     The first layer computes all members' hidden units side by side. Later hidden layers are blocks
-    on a diagonal, so that no member sees another's units. The last layer averages. Members who see
+    on a diagonal, so that no member sees another's units. The last layer averages. Members that see
     images in two ways need two blocks in the first layer, too, and images seen both ways.
 
     Args:

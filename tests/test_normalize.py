@@ -13,9 +13,8 @@ from mnist_code.errors import ConfigError
 from mnist_code.export import export
 from mnist_code.model import probabilities
 from mnist_code.normalize import (
-    ENLARGE,
     HEIGHT,
-    SHRINK,
+    LIMITS,
     VIEWS,
     WIDTH,
     normalize,
@@ -53,7 +52,7 @@ def test_every_digit_has_the_same_moments(pictures):
         np.testing.assert_allclose(center, 13.5, atol=0.3)
         assert abs(after[0, 1]) < 1.0
         for axis, size in enumerate((HEIGHT, WIDTH)):
-            if ENLARGE < scales[axis] < SHRINK:
+            if LIMITS[0] < scales[axis] < LIMITS[1]:
                 assert after[axis, axis] ** 0.5 == pytest.approx(size, abs=0.4)
                 checked += 1
     assert checked > 150
