@@ -200,7 +200,7 @@ def _train_long(
 
 
 def committee(record: Record, dataset: str) -> None:
-    """Many of these networks, trained side by side and averaged: 45 minutes, only if named."""
+    """Many of these networks, trained side by side and averaged: half an hour, only if named."""
     import jax
 
     from mnist_code.checkpoint import Checkpoints
@@ -227,7 +227,7 @@ def committee(record: Record, dataset: str) -> None:
 
 
 def distilled(record: Record, dataset: str) -> None:
-    """One network that learns from that committee: two seeds, half an hour, only if named."""
+    """One network that learns from that committee: three seeds, half an hour, only if named."""
     seeds = [s for s in range(SEEDS["distilled"]) if record.wants("distilled", str(s))]
     if not seeds:
         return

@@ -192,7 +192,13 @@ class Checkpoints:
             record = self._read(epoch, record=self._ocp.args.JsonRestore())
             self._check(record)
             expected = self._ocp.args.StandardRestore(self._form())
-            state = self._read(epoch, state=expected)
+            try:
+                state = self._read(epoch, state=expected)
+            except ValueError as error:  # Orbax's, when the tree is another one
+                raise CheckpointError(
+                    f"The checkpoints in {self.folder} come from a version that stored this "
+                    "kind of run in another way. Start again in another folder."
+                ) from error
             state = jax.tree.map(jnp.asarray, state)
             return Checkpoint(state, record["history"], corrupt)
         names = ", ".join(path.name for path in corrupt)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from mnist_code import __version__, data, processes
 from mnist_code.arguments import Parser, add_setting, no_averaging, path
 from mnist_code.checkpoint import Checkpoints, lock
-from mnist_code.config import EXPORT_FILES, Config
+from mnist_code.config import EXPORT_FILES, SIDE, Config
 from mnist_code.console import checked_output
 from mnist_code.errors import (
     ConfigError,
@@ -35,10 +35,10 @@ from mnist_code.evaluation import confusion_matrix
 from mnist_code.images import as_text, doubts, read_with_hints
 from mnist_code.interrupts import INTERRUPTED, raise_if_lost
 from mnist_code.model import Params, probabilities
-from mnist_code.normalize import VIEWS, normalized
+from mnist_code.normalize import normalized
 from mnist_code.recipes import READ_FROM_PAPER, RECIPES, State, recipe_for
 from mnist_code.recorder import Recorder
-from mnist_code.storage import fingerprint, load_normalization, load_params
+from mnist_code.storage import fingerprint, load_network
 from mnist_code.training import EpochResult, epochs
 
 DEFAULT_FILE = Path("params.safetensors")
@@ -220,10 +220,10 @@ def _train(options: argparse.Namespace) -> int:
     mesh = processes.choose_mesh(
         devices, options.coordinator, options.processes, options.process_id
     )
-    teacher = None if options.teacher is None else load_params(options.teacher)
+    teacher, checksum = _load_teacher(options, config)
     dataset = data.load(options.dataset)
     config = _configure(options, dataset.name)
-    with _recorder(options, config, dataset.name, teacher) as recorder:
+    with _recorder(options, config, dataset.name, checksum) as recorder:
         return _run(dataset, config, recorder, mesh, teacher)
 
 
@@ -240,13 +240,22 @@ def _check_teacher(options: argparse.Namespace, config: Config) -> None:
             "teacher: at temperature 0 a network learns from the labels. Choose "
             "--recipe distilled, or give a --temperature above 0"
         )
-    if options.teacher is not None:
-        theirs = load_normalization(options.teacher)
-        if theirs not in (config.normalization, "both"):
-            raise ConfigError(
-                f"teacher: {options.teacher} has learned from images with --normalization "
-                f"{theirs}, not {config.normalization}. Give both networks the same"
-            )
+
+
+def _load_teacher(
+    options: argparse.Namespace, config: Config
+) -> tuple[Params | None, str | None]:
+    """The network to learn from and its fingerprint. It must be able to read what it is shown."""
+    if options.teacher is None:
+        return None, None
+    teacher, theirs = load_network(options.teacher)
+    if theirs not in (config.normalization, "both"):
+        raise ConfigError(
+            f"teacher: {options.teacher} learned from images with --normalization {theirs}, "
+            f"and this network would see them with --normalization {config.normalization}. "
+            f"Give --normalization {theirs}, or another teacher"
+        )
+    return teacher, fingerprint(teacher, theirs)
 
 
 def _run(
@@ -307,22 +316,17 @@ def _configure(options: argparse.Namespace, dataset: str) -> Config:
 
 @contextlib.contextmanager
 def _recorder(
-    options: argparse.Namespace, config: Config, dataset: str, teacher: Params | None
+    options: argparse.Namespace, config: Config, dataset: str, teacher: str | None
 ) -> Iterator[Recorder | None]:
     """The run's files, which only the first of several processes reads and writes."""
     folder = options.checkpoints or (DEFAULT_CHECKPOINTS if options.resume else None)
     if processes.process_number() != 0:
         yield None
     elif folder is None:
-        yield Recorder(options.out, options.metrics, None, config.normalization)
+        yield Recorder(options.out, options.metrics, normalization=config.normalization)
     else:
         with lock(folder):
-            checkpoints = Checkpoints(
-                folder,
-                config,
-                dataset,
-                None if teacher is None else fingerprint(teacher),
-            )
+            checkpoints = Checkpoints(folder, config, dataset, teacher)
             found = bool(checkpoints.epochs())
             if found and not options.resume:
                 raise ConfigError(
@@ -403,7 +407,7 @@ def _epoch_line(result: EpochResult) -> str:
 def _load(file: Path) -> tuple[Params, str]:
     """Read the parameters and how images must be normalized, once JAX is known to work."""
     processes.check_backend()
-    return load_params(file), load_normalization(file)
+    return load_network(file)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -448,14 +452,16 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             status = 1
             continue
-        seen = VIEWS[normalization](jnp.asarray(data.as_vectors(image[None])))
+        seen = normalized(jnp.asarray(data.as_vectors(image[None])), normalization)
         (row,) = probabilities(params, seen)
         label = int(jnp.argmax(row))
         line = f"{name}: {label} (probability {row[label]:.1%})"
         doubt = doubts(hints, float(row[label]))
         print(f"{line}. {doubt}" if doubt else line)
         if options.show:
-            print(as_text(image))
+            pictures = np.rint(255 * np.asarray(seen)).astype(np.uint8)
+            for picture in pictures.reshape(-1, SIDE, SIDE, 1):  # two, if it sees both
+                print(as_text(picture))
     return status
 
 

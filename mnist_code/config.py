@@ -117,7 +117,7 @@ class Config:
     )
     normalization: str = _setting(
         "none",
-        "moments: put each digit upright, in the middle, and to one size; none: leave it; "
+        "moments: set each digit upright, center it, and scale it to one size; none: leave it; "
         "both: each for half of a committee",
         choices=("none", "moments", "both"),
     )
@@ -155,7 +155,8 @@ class Config:
                 )
         if self.normalization == "both" and self.members == 1:
             raise ConfigError(
-                "normalization must be none or moments for one network, not both"
+                "normalization must be none or moments for one network, not both, which is for "
+                "a committee of 2 members or more"
             )
         sizes = self.layer_sizes
         ends = (LAYER_SIZES[0], LAYER_SIZES[-1])

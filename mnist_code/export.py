@@ -53,7 +53,7 @@ def export(
     Raises:
         FileError: `path` cannot be written, or the folder exists already.
         MissingDependencyError: TensorFlow is not installed; "stablehlo" does not need it.
-        ConfigError: the format is LiteRT's, which cannot look up pixels as "moments" does.
+        ConfigError: the format is LiteRT's, and the network needs normalized images.
 
     Example:
         >>> import tempfile
@@ -69,7 +69,7 @@ def export(
     if format.startswith("litert") and normalization != "none":
         raise ConfigError(
             f"format must be stablehlo or savedmodel, not {format}: this network was trained with "
-            f"--normalization {normalization}, for which LiteRT lacks an operation"
+            f"--normalization {normalization}, and LiteRT cannot normalize batches of any size"
         )
     if format == "savedmodel":
         with atomic_folder(path) as folder:

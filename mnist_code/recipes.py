@@ -91,7 +91,7 @@ def recipe_for(name: str, dataset: str) -> Config:
 class State(NamedTuple):
     """Everything the rest of a run depends on, besides its `Config` and the epoch's number."""
 
-    params: Any  # `Params`; of a committee, `Stacked` by normalization
+    params: Any  # `Params`; of a committee, a `Stacked` for each normalization
     optimizer: Any = ()  # the state of Optax's optimizer
 
     @property
@@ -113,8 +113,9 @@ def as_one_network(committee: dict[str, Stacked]) -> Params:
     """Join the members of a committee into one wide network, whose logits are the mean of theirs.
 
     The first layer computes all members' hidden units side by side. Later hidden layers are blocks
-    on a diagonal, so that no member sees another's units. The last layer averages. Members that see
-    images in two ways need two blocks in the first layer, too, and images seen both ways.
+    on a diagonal, so that no member sees another's units. The last layer averages. If
+    some members see normalized images and others don't, the first layer has two blocks, too, and
+    the joint network sees each image both ways.
 
     Args:
         committee: the members' parameters, by the normalization of their images; all have the same
@@ -325,8 +326,8 @@ def distillation_loss(
 
     Args:
         params: the network that learns.
-        images: float32 from 0 to 1.
-        teacher_logits: what the network that it learns from makes of these images.
+        images: float32 from 0 to 1, as the network sees them.
+        teacher_logits: those of the network that it learns from, for the same images.
         temperature: above 0.
 
     Source:
@@ -368,8 +369,8 @@ def step(
         learning_rate: step size of the classic program; Optax's schedules have their own.
         config: the recipe.
         updates: number of updates in one epoch, for the schedule.
-        teacher: the network to learn from, if `config` has a temperature. It sees the images as the
-            new network does, or both ways.
+        teacher: the network to learn from, if `config` has a temperature. With 1,568 inputs, it
+            sees each image both ways; otherwise, it sees what the new network sees.
 
     Returns:
         The new state, and the loss (nats) of the old parameters on this batch.
@@ -385,8 +386,9 @@ def step(
     seen = VIEWS[config.normalization](images)
     if config.temperature:
         assert teacher is not None  # `training.epochs` checks this
-        both = teacher[0][0].shape[1] == INPUTS["both"]
-        logits = batched_predict(teacher, VIEWS["both"](images) if both else seen)
+        sees_both = teacher[0][0].shape[1] == INPUTS["both"]
+        shown = VIEWS["both"](images) if sees_both else seen
+        logits = batched_predict(teacher, shown)
         value, gradients = jax.value_and_grad(distillation_loss)(
             state.params, seen, logits, config.temperature
         )

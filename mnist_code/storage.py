@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from mnist_code.config import LAYER_SIZES
@@ -26,7 +27,13 @@ def save_params(
     """Write parameters to `path`, completely or not at all.
 
     The file holds `layer_0.weights` (out, in), `layer_0.biases` (out,), and so on, float32. Its
-    metadata name the normalization of the images that the network learned from, if there was one.
+    metadata names the normalization of the images that the network learned from, if there was one.
+
+    Args:
+        path: the file.
+        params: of the trained network.
+        normalization: `Config.normalization` of the run. Without it, whoever reads the file shows
+            the network images as they are.
 
     Raises:
         FileError: the folder is missing or cannot be written, or the disk is full.
@@ -49,37 +56,11 @@ def _to_bytes(params: Params, normalization: str) -> bytes:
     return save(arrays, metadata)
 
 
-def load_normalization(path: str | os.PathLike[str]) -> str:
-    """The normalization with which the network in a file of `save_params` was trained.
-
-    Raises:
-        ParametersError: the file cannot be read, or names a normalization that is unknown here.
-
-    Example:
-        >>> import jax, tempfile
-        >>> from mnist_code.model import init_network_params
-        >>> path = Path(tempfile.mkdtemp(), "params.safetensors")
-        >>> save_params(path, init_network_params(jax.random.key(0)), "moments")
-        >>> load_normalization(path)
-        'moments'
-    """
-    try:
-        with safe_open(path, "numpy") as file:
-            found = (file.metadata() or {}).get("normalization", "none")
-    except (OSError, SafetensorError) as error:
-        raise ParametersError(f"Cannot use {path}: {reason(error)}.") from None
-    if found not in INPUTS:
-        raise ParametersError(
-            f"Cannot use {path}: its network needs images normalized by {found!r}, which this "
-            "version does not know. Install the version that wrote it, or a later one."
-        )
-    return found
-
-
 def load_params(path: str | os.PathLike[str]) -> Params:
     """Read what `save_params` wrote, and check that it is a network for these images.
 
-    Hidden layers may have any number and width.
+    Hidden layers may have any number and width. `load_network` also tells how images must be
+    normalized for it.
 
     Raises:
         ParametersError: the file is missing, corrupt or in another format (a pickle, say), or it
@@ -93,6 +74,23 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         >>> [weights.shape for weights, _ in load_params(path)]
         [(512, 784), (10, 512)]
     """
+    return load_network(path)[0]
+
+
+def load_network(path: str | os.PathLike[str]) -> tuple[Params, str]:
+    """Read parameters like `load_params`, and the normalization of the images they are for.
+
+    Raises:
+        ParametersError: as for `load_params`; or the normalization is unknown to this version.
+
+    Example:
+        >>> import jax, tempfile
+        >>> from mnist_code.model import init_network_params
+        >>> path = Path(tempfile.mkdtemp(), "params.safetensors")
+        >>> save_params(path, init_network_params(jax.random.key(0)), "moments")
+        >>> load_network(path)[1]
+        'moments'
+    """
 
     def refuse(why: str) -> ParametersError:
         return ParametersError(
@@ -100,13 +98,21 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         )
 
     try:
-        arrays = load(Path(path).read_bytes())
+        content = Path(path).read_bytes()
+        arrays = load(content)
     except OSError as error:
         raise refuse(reason(error)) from None
     except (SafetensorError, KeyError):  # KeyError: a dtype that NumPy lacks
         raise refuse(
             "it is not a safetensors file, is corrupt, or has an unknown dtype"
         ) from None
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    normalization = header.get("__metadata__", {}).get("normalization", "none")
+    if normalization not in INPUTS:
+        raise ParametersError(
+            f"Cannot use {path}: its network needs images normalized by {normalization!r}, which "
+            "this version does not know. Install the version that wrote it, or a later one."
+        )
 
     names = [
         f"layer_{layer}.{kind}" for layer in range(len(arrays) // 2) for kind in KINDS
@@ -115,7 +121,7 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         raise refuse(
             f"it holds {', '.join(sorted(arrays)) or 'nothing'}, not layers in order"
         )
-    size_in = INPUTS[load_normalization(path)]
+    size_in = INPUTS[normalization]
     for name in names:
         array = arrays[name]
         expected = (
@@ -131,4 +137,4 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     if size_in != LAYER_SIZES[-1]:
         raise refuse(f"it ends in {size_in} outputs, not {LAYER_SIZES[-1]}")
     leaves = iter(jnp.asarray(arrays[name]) for name in names)
-    return list(zip(leaves, leaves, strict=True))
+    return list(zip(leaves, leaves, strict=True)), normalization

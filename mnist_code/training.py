@@ -68,8 +68,8 @@ def epochs(
         start_epoch: the first epoch to run.
         mesh: the devices to divide each batch among; by default, the first device does all the
             work.
-        teacher: the network to learn from, of any size, if `config` has a temperature. It sees
-            the images as the new network does.
+        teacher: the network to learn from, of any size, if `config` has a temperature. With 1,568
+            inputs, it sees each image both ways; otherwise, it sees what the new network sees.
 
     Raises:
         ConfigError: the batch is larger than the training set; or there's a temperature without a

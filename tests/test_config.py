@@ -23,6 +23,7 @@ def test_defaults_are_those_of_the_book():
         "initialization": "normal",
         "label_smoothing": 0.0,
         "distortion": 0.0,
+        "normalization": "none",
         "members": 1,
         "temperature": 0.0,
         "evaluate": "epoch",

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import largest_difference
+from PIL import Image
 
+from mnist_code.augment import distort_batch
 from mnist_code.cli import main
 from mnist_code.config import Config
+from mnist_code.data import as_vectors
 from mnist_code.errors import ConfigError
 from mnist_code.export import export
-from mnist_code.model import probabilities
+from mnist_code.images import read_image
+from mnist_code.model import batched_predict, init_network_params, probabilities
 from mnist_code.normalize import (
     HEIGHT,
     LIMITS,
-    VIEWS,
     WIDTH,
     normalize,
     normalize_batch,
     normalized,
 )
+from mnist_code.recipes import distillation_loss, start, step
 from mnist_code.serve import classifier
-from mnist_code.storage import load_normalization, save_params
-from mnist_code.training import epochs, fit
+from mnist_code.storage import load_network, save_params
+from mnist_code.training import fit
 
 
 def moments(picture):
@@ -81,7 +88,6 @@ def test_a_data_set_is_seen_as_its_batches_are(train):
     np.testing.assert_allclose(
         normalized(images, "moments"), normalize_batch(images), atol=1e-5
     )
-    assert normalized(images, "none") is not None
     np.testing.assert_array_equal(normalized(images, "none"), images)
 
 
@@ -110,33 +116,33 @@ def test_a_network_learns_from_standard_form(network, train):
     assert np.mean(as_it_is) < last.train_accuracy
 
 
-def test_a_distortion_comes_first(dataset):
-    """Images put into standard form, and then distorted out of it."""
-    from mnist_code import recipes
-
-    called = []
-
-    def note(name, function):
-        return lambda *arguments: called.append(name) or function(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipes, "distort_batch", note("distort", recipes.distort_batch))
-        patch.setitem(VIEWS, "moments", note("normalize", normalize_batch))
-        config = Config(
-            epochs=1, batch_size=48, learning_rate=0.1, distortion=0.5,
-            normalization="moments", evaluate="end", seed=1,
-        )  # fmt: skip
-        next(epochs(dataset, config))
-    assert [name for name in called if name == "distort"]
-    assert called[called.index("distort") + 1] == "normalize"
+@pytest.mark.parametrize("inputs", [784, 1568])
+def test_student_and_teacher_see_the_same_distorted_images(inputs):
+    """Images normalized, then distorted; a teacher that sees others than its student."""
+    teacher = init_network_params(jax.random.key(0), (inputs, 4, 10), 1.0)
+    config = Config(
+        normalization="moments",
+        temperature=2.0,
+        distortion=0.5,
+        layer_sizes=(784, 4, 10),
+    )
+    state, key = start(jax.random.key(1), config), jax.random.key(2)
+    images = jax.random.uniform(jax.random.key(3), (8, 784))
+    _, found = step(state, images, jnp.arange(8), key, 0.1, config, 1, teacher)
+    distorted = distort_batch(key, images, 0.5)
+    seen = normalize_batch(distorted)
+    both = jnp.concatenate([distorted, seen], axis=1)
+    logits = batched_predict(teacher, both if inputs == 1568 else seen)
+    expected = distillation_loss(state.params, seen, logits, 2.0)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_the_file_says_how_its_images_must_be_seen(network, tmp_path):
     """A network asked about images in a form that it has never seen."""
     save_params(tmp_path / "params", network[0], "moments")
-    assert load_normalization(tmp_path / "params") == "moments"
+    assert load_network(tmp_path / "params")[1] == "moments"
     save_params(tmp_path / "plain", network[0])
-    assert load_normalization(tmp_path / "plain") == "none"
+    assert load_network(tmp_path / "plain")[1] == "none"
     assert b"metadata" not in (tmp_path / "plain").read_bytes()[:200]
 
 
@@ -150,17 +156,60 @@ def test_an_unknown_normalization_is_refused(network, tmp_path, capsys):
     assert "Install" in said
 
 
-def test_every_command_sees_what_training_saw(dataset, tmp_path, capsys, monkeypatch):
-    """Training, evaluation, export or service that leaves the standard form out."""
+@pytest.mark.parametrize("kind", ["moments", "both"])
+def test_every_command_sees_what_training_saw(
+    kind, dataset, tmp_path, capsys, monkeypatch
+):
+    """Training, evaluation, prediction or export that leaves the standard form out."""
     monkeypatch.chdir(tmp_path)
-    options = ["--dataset", "digits", "--normalization", "moments"]
-    assert main(["train", "--recipe", "fast", *options, "--epochs", "3"]) == 0
+    options = ["--dataset", "digits", "--normalization", kind, "--epochs", "3"]
+    options += ["--members", "2"] if kind == "both" else []
+    assert main(["train", "--recipe", "fast", *options]) == 0
     trained = capsys.readouterr().out.splitlines()[-1].split(". ")[0]
     assert main(["evaluate", "--dataset", "digits"]) == 0
     assert trained in capsys.readouterr().out.splitlines()
+
+    Image.fromarray(dataset.test_images[0, ..., 0]).resize((200, 200)).save("digit.png")
+    params, _ = load_network("params.safetensors")
+    seen = normalized(jnp.asarray(as_vectors(read_image("digit.png")[None])), kind)
+    (row,) = probabilities(params, seen)
+    assert main(["predict", "--show", "digit.png"]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"digit.png: {row.argmax()} (probability {row.max():.1%})")
+    assert len(lines) == 28 * (2 if kind == "both" else 1)
+
+    assert main(["export", "--format", "stablehlo"]) == 0
+    restored = jax.export.deserialize(Path("model.stablehlo").read_bytes())
+    images = jnp.asarray(as_vectors(dataset.test_images[:7]))
+    expected = probabilities(params, normalized(images, kind))
+    np.testing.assert_allclose(restored.call(images), expected, atol=1e-5)
     with pytest.raises(SystemExit, match="2"):
         main(["export", "--format", "litert"])
-    assert "LiteRT lacks an operation" in capsys.readouterr().err
+    assert "--format must be stablehlo or savedmodel" in capsys.readouterr().err
+
+
+def test_a_committee_of_two_kinds_goes_on_where_it_was(tmp_path, monkeypatch):
+    """Groups swapped or lost in a checkpoint; a batch divided otherwise for one of them."""
+    monkeypatch.chdir(tmp_path)
+    run = ["train", "--dataset", "digits", "--recipe", "committee", "--members", "3"]
+    run += ["--schedule", "decay", "--distortion", "0", "--batch-size", "144"]
+    assert main([*run, "--epochs", "2", "--out", "whole"]) == 0
+    assert main([*run, "--epochs", "1", "--checkpoints", "run", "--out", "parts"]) == 0
+    again = [
+        *run,
+        "--epochs",
+        "2",
+        "--checkpoints",
+        "run",
+        "--resume",
+        "--out",
+        "parts",
+    ]
+    assert main(again) == 0
+    assert Path("parts").read_bytes() == Path("whole").read_bytes()
+    assert main([*run, "--epochs", "2", "--devices", "8", "--out", "eight"]) == 0
+    one, eight = (load_network(name)[0] for name in ("whole", "eight"))
+    assert largest_difference(one, eight) < 1e-3
 
 
 def test_exports_and_servers_put_images_into_standard_form(network, train, tmp_path):
@@ -185,5 +234,5 @@ def test_teacher_and_student_must_see_the_same(network, tmp_path, capsys):
     command += ["--normalization", "none", "--teacher", str(tmp_path / "teacher")]
     with pytest.raises(SystemExit, match="2"):
         main([*command, "--out", str(tmp_path / "student")])
-    assert "--teacher: " in capsys.readouterr().err
+    assert "Give --normalization moments, or another teacher" in capsys.readouterr().err
     assert not (tmp_path / "student").exists()

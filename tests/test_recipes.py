@@ -51,7 +51,8 @@ def test_the_recipes_have_names_that_the_command_line_offers():
 @pytest.mark.parametrize(
     "change",
     [{"optimizer": "adam"}, {"schedule": "one-cycle"}, {"initialization": "he"},
-     {"label_smoothing": 0.1}, {"distortion": 0.5}, {"members": 2}, {"temperature": 1.0}],
+     {"label_smoothing": 0.1}, {"distortion": 0.5}, {"members": 2}, {"temperature": 1.0},
+     {"normalization": "moments"}],
 )  # fmt: skip
 def test_one_setting_is_enough_to_leave_the_classic_program(change):
     """A setting that is accepted and then ignored."""

@@ -308,10 +308,11 @@ def test_a_network_that_python_trained_scores_the_same_here(page, dataset, tmp_p
     )
 
 
-def file_of(**arrays):
+def file_of(metadata=None, **arrays):
     from safetensors.numpy import save
 
-    return save({name.replace("__", "."): array for name, array in arrays.items()})
+    named = {name.replace("__", "."): array for name, array in arrays.items()}
+    return save(named, metadata)
 
 
 def layers(*sizes, dtype=np.float32, fill=0.0):
@@ -334,6 +335,10 @@ WRONG_FILES = {
     "other classes": (file_of(**layers(784, 8, 26)), "layer_1.weights is F32 of"),
     "64 bits": (file_of(**layers(784, 8, 10, dtype=np.float64)), "is F64 of shape"),
     "nan": (file_of(**layers(784, 8, 10, fill=np.nan)), "isn’t a finite number"),
+    "normalized": (
+        file_of({"normalization": "moments"}, **layers(784, 8, 10)),
+        "learned from normalized images",
+    ),
     "huge": (file_of(**layers(784, 5000, 10)), "at most 4,096"),
 }
 

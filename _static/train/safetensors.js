@@ -46,7 +46,9 @@ const Safetensors = (() => {
       throw broken;
     }
     if (header === null || typeof header !== "object" || Array.isArray(header)) throw broken;
-    delete header.__metadata__; // notes for people; the program writes none
+    if ((header.__metadata__?.normalization ?? "none") !== "none")
+      throw refuse("its network learned from normalized images, and this page shows images as they are");
+    delete header.__metadata__; // other notes are for people
     return { header, start: 8 + length };
   }
 
