@@ -110,5 +110,5 @@ def serving(part: Part) -> str:
 TABLES = {
     "epoch": epoch, "ceiling": ceiling, "fast": recipe, "accurate": recipe,
     "startup": startup, "growth": growth, "serving": serving, "committee": committee,
-    "distilled": recipe,
+    "distilled": recipe, "labels": recipe,
 }  # fmt: skip
