@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"which to run (default: all but {', '.join(LONG)})",
+        help=f"which to run (default: all but {' and '.join(LONG)})",
     )
     parser.add_argument(
         "--record",

@@ -27,12 +27,11 @@ from benchmarks.record import Record
 from benchmarks.serving import SERVERS, measure
 from mnist_code import data
 from mnist_code.errors import MnistCodeError
-from mnist_code.recipes import RECIPES
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 4  # of an epoch: the first compiles, of the others the median counts
-SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3, "labels": 2}
-LONG = ("committee", "distilled", "labels")  # these run only when they are named
+SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3}
+LONG = ("committee", "distilled")  # these run only when they are named
 RUNS = ROOT / "benchmarks" / "runs"  # what the long runs need to go on where they were
 BATCH_SIZES = (32, 128, 512, 2048, 4096)
 WIDTHS = (128, 512, 2048, 4096)
@@ -218,12 +217,13 @@ def committee(record: Record, dataset: str) -> None:
         config = dataclasses.replace(recipe_for("committee", digits.name), seed=seed)
         folder = RUNS / f"{dataset}-committee-{seed}" / "checkpoints"
         params = Checkpoints(folder, config, digits.name).newest().state.params
-        figures["members"] = [
-            accuracy(jax.tree.map(lambda leaf, k=k: leaf[k], members), seen, labels)
-            for name, members in params.items()
-            for seen in [normalized(images, name)]
-            for k in range(len(members[0][0]))
-        ]
+        figures["members"] = {}
+        for name, members in params.items():
+            seen = normalized(images, name)
+            figures["members"][name] = [
+                accuracy(jax.tree.map(lambda leaf, k=k: leaf[k], members), seen, labels)
+                for k in range(len(members[0][0]))
+            ]
         record.set("committee", str(seed), figures)
 
 
@@ -238,19 +238,6 @@ def distilled(record: Record, dataset: str) -> None:
     for seed in tqdm(seeds, desc="distilled", unit="seed", disable=None, leave=False):
         figures = _train_long("distilled", seed, dataset, "--teacher", teacher)
         record.set("distilled", str(seed), figures)
-
-
-def labels(record: Record, dataset: str) -> None:
-    """The same network as `distilled`, but from labels: two seeds, only if named."""
-    same = RECIPES["distilled"]
-    options = (
-        "--epochs", same.epochs, "--distortion", same.distortion,
-        "--normalization", same.normalization,
-    )  # fmt: skip
-    seeds = [s for s in range(SEEDS["labels"]) if record.wants("labels", str(s))]
-    for seed in tqdm(seeds, desc="labels", unit="seed", disable=None, leave=False):
-        figures = _train_long("accurate", seed, dataset, *options)
-        record.set("labels", str(seed), figures)
 
 
 def startup(record: Record, dataset: str) -> None:
@@ -287,6 +274,5 @@ PARTS = {
     part.__name__: part
     for part in (
         epoch, ceiling, fast, accurate, startup, growth, serving, committee, distilled,
-        labels,
     )
 }  # fmt: skip

@@ -63,12 +63,16 @@ def recipe(part: Part) -> str:
 
 
 def committee(part: Part) -> str:
-    """The committee, and its members alone."""
-    members = [share for run in part.values() for share in run["members"]]
-    return (
-        f"{recipe(part)}\n{len(members)} members alone: right {statistics.mean(members):.2%} "
-        f"(from {min(members):.2%} to {max(members):.2%})"
-    )
+    """The committee, and its members alone, by what they see."""
+    lines = [recipe(part)]
+    for run in part.values():
+        for name, members in run["members"].items():
+            lines.append(
+                f"{len(members)} members alone, normalization {name}: right "
+                f"{statistics.mean(members):.2%} "
+                f"(from {min(members):.2%} to {max(members):.2%})"
+            )
+    return "\n".join(lines)
 
 
 def startup(part: Part) -> str:
@@ -110,5 +114,5 @@ def serving(part: Part) -> str:
 TABLES = {
     "epoch": epoch, "ceiling": ceiling, "fast": recipe, "accurate": recipe,
     "startup": startup, "growth": growth, "serving": serving, "committee": committee,
-    "distilled": recipe, "labels": recipe,
+    "distilled": recipe,
 }  # fmt: skip

@@ -10,9 +10,7 @@ from jaxtyping import Array, Float, Int
 from mnist_code.config import NUM_CLASSES
 from mnist_code.model import Params, batched_predict, predict
 
-CHUNK = (
-    1_000  # images evaluated at once: enough to keep the cores busy, and little memory
-)
+CHUNK = 1_000  # images at once: enough to keep the cores busy, and little memory
 
 
 def batch_accuracy(

@@ -356,7 +356,7 @@ def test_it_says_that_it_is_not_ready_yet(monkeypatch, trained):
     """Traffic sent to a server that still compiles; "Serving on", and then a refusal."""
     go_on = threading.Event()
 
-    def slow(params):
+    def slow(params, normalization):
         assert go_on.wait(20)
         return classifier(params)
 

@@ -114,7 +114,7 @@ def test_reference_shows_compiled_and_vmapped_functions(reference):
         'tuple[Params, Float[Array, ""]]'
     ) in text
     assert (
-        'predicted_labels(params: Params, images: Float[Array, "n 784"]) -> Int[Array, " n"]'
+        'predicted_labels(params: Params, images: Float[Array, "n pixels"]) -> Int[Array, " n"]'
         in text
     )
     assert (
