@@ -69,11 +69,10 @@ FAULTS = """async (rules) => {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))  # so that two workers share the work
-def test_served_pages_are_quiet_and_open_to_all(html, server, visit, part):
+def test_served_pages_are_quiet_and_open_to_all(html, server, visit):
     """A font from elsewhere. Faint text, a control without a name, a frame no keyboard scrolls."""
     faults = []
-    for name in addresses(html)[part::4]:
+    for name in addresses(html):
         address = f"{server}/{name}"
         seen = visit(address, reduced_motion="reduce")
         faults += seen.faults(address)
@@ -86,7 +85,7 @@ def test_served_pages_are_quiet_and_open_to_all(html, server, visit, part):
 
 
 def axe_faults(page):
-    """The serious faults that axe-core finds, by light and in the dark, with everything open."""
+    """The serious faults that axe-core finds, light and dark, with everything open."""
     page.evaluate(EVERYTHING_OPEN)
     page.wait_for_timeout(500)  # the theme takes its time to look for wide blocks
     page.add_script_tag(path=AXE)

@@ -855,10 +855,10 @@ def test_default_options_learn_the_digits(dataset):
 
 
 @pytest.mark.slow
-def test_default_options_learn_mnist(archives, nightly):
-    """A change that costs accuracy: 98.3% after 25 epochs, and at night the mean of three."""
-    dataset, seeds = load("mnist"), range(3 if nightly else 1)
-    found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in seeds]
+def test_default_options_learn_mnist(archives):
+    """A change that costs accuracy: at least 98.3 % after 25 epochs, the mean of three seeds."""
+    dataset = load("mnist")
+    found = [fit(dataset, Config(seed=seed))[1][-1].test_accuracy for seed in range(3)]
     assert np.mean(found) >= 0.983
 
 

@@ -519,7 +519,7 @@ def test_one_bad_archive_is_refused_by_name(
 
 @pytest.mark.slow
 def test_mnist_is_prepared_from_its_archives(archives, fresh, python):
-    """Images or labels out of step with the archives; two processes in each other's way."""
+    """Images out of step with labels; two processes in each other's way; TensorFlow once more."""
     environment = {**os.environ, "MNIST_CODE_ARCHIVES": archives}
     line = "Data: mnist, 60,000 images for training, 10,000 for testing"
     assert prepare_twice_at_once("auto", environment) == [line, line]
