@@ -205,7 +205,7 @@ def committee(record: Record, dataset: str) -> None:
 
     from mnist_code.checkpoint import Checkpoints
     from mnist_code.evaluation import accuracy
-    from mnist_code.normalize import normalized
+    from mnist_code.normalize import network_inputs
     from mnist_code.recipes import recipe_for
 
     digits = data.load(dataset)
@@ -219,7 +219,7 @@ def committee(record: Record, dataset: str) -> None:
         params = Checkpoints(folder, config, digits.name).newest().state.params
         figures["members"] = {}
         for name, members in params.items():
-            seen = normalized(images, name)
+            seen = network_inputs(images, name)
             figures["members"][name] = [
                 accuracy(jax.tree.map(lambda leaf, k=k: leaf[k], members), seen, labels)
                 for k in range(len(members[0][0]))

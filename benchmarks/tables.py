@@ -68,7 +68,7 @@ def committee(part: Part) -> str:
     for run in part.values():
         for name, members in run["members"].items():
             lines.append(
-                f"{len(members)} members alone, normalization {name}: right "
+                f"{len(members)} with normalization {name}, alone: right "
                 f"{statistics.mean(members):.2%} "
                 f"(from {min(members):.2%} to {max(members):.2%})"
             )

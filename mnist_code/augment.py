@@ -32,8 +32,8 @@ def _smoothing() -> Float[np.ndarray, "side knots"]:
 
 
 _SMOOTHING = _smoothing()
-_ROWS, _COLUMNS = np.indices((SIDE, SIDE), np.float32)
-_FROM_CENTER = np.stack([_ROWS, _COLUMNS]) - (SIDE - 1) / 2
+PLACES = np.indices((SIDE, SIDE), np.float32)  # the row and the column of each pixel
+FROM_CENTER = PLACES - (SIDE - 1) / 2
 
 
 def affine_displacement(
@@ -58,7 +58,7 @@ def affine_displacement(
     shear = ROTATION * amounts[3]
     matrix = jnp.array([[scale[0], rotation], [shear - rotation, scale[1]]])
     shift = SHIFT * amounts[4:]
-    return jnp.tensordot(matrix, _FROM_CENTER, 1) + shift[:, None, None]
+    return jnp.tensordot(matrix, FROM_CENTER, 1) + shift[:, None, None]
 
 
 def elastic_displacement(
@@ -108,7 +108,7 @@ def warp(
         >>> float(warp(image, displacement)[3, 5])
         1.0
     """
-    places = _FROM_CENTER + (SIDE - 1) / 2 + displacement
+    places = PLACES + displacement
     return map_coordinates(image, list(places), order=1, mode="constant")
 
 

@@ -35,7 +35,7 @@ from mnist_code.evaluation import confusion_matrix
 from mnist_code.images import as_text, doubts, read_with_hints
 from mnist_code.interrupts import INTERRUPTED, raise_if_lost
 from mnist_code.model import Params, probabilities
-from mnist_code.normalize import normalized
+from mnist_code.normalize import network_inputs
 from mnist_code.recipes import READ_FROM_PAPER, RECIPES, State, recipe_for
 from mnist_code.recorder import Recorder
 from mnist_code.storage import fingerprint, load_network
@@ -156,7 +156,8 @@ def _parser() -> Parser:
     predict.add_argument(
         "--show",
         action="store_true",
-        help="also print the 28 × 28 pixels the network sees",
+        help="also print what the network sees: 28 × 28 pixels, or two such pictures for a "
+        "committee that sees each image both ways",
     )
 
     export = parser.add_command(
@@ -245,17 +246,21 @@ def _check_teacher(options: argparse.Namespace, config: Config) -> None:
 def _load_teacher(
     options: argparse.Namespace, config: Config
 ) -> tuple[Params | None, str | None]:
-    """The network to learn from and its fingerprint. It must be able to read what it is shown."""
+    """The network to learn from, and its fingerprint.
+
+    Raises:
+        ConfigError: it learned from images normalized in another way.
+    """
     if options.teacher is None:
         return None, None
-    teacher, theirs = load_network(options.teacher)
-    if theirs not in (config.normalization, "both"):
+    teacher, normalization = load_network(options.teacher)
+    if normalization not in (config.normalization, "both"):
         raise ConfigError(
-            f"teacher: {options.teacher} learned from images with --normalization {theirs}, "
+            f"teacher: {options.teacher} learned from images with --normalization {normalization}, "
             f"and this network would see them with --normalization {config.normalization}. "
-            f"Give --normalization {theirs}, or another teacher"
+            f"Give --normalization {normalization}, or another teacher"
         )
-    return teacher, fingerprint(teacher, theirs)
+    return teacher, fingerprint(teacher, normalization)
 
 
 def _run(
@@ -414,7 +419,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     params, normalization = _load(options.params)
     dataset = data.load(options.dataset)
     images = jnp.asarray(data.as_vectors(dataset.test_images))
-    images = normalized(images, normalization)
+    images = network_inputs(images, normalization)
     counts = np.asarray(
         confusion_matrix(params, images, jnp.asarray(dataset.test_labels))
     )
@@ -452,7 +457,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             status = 1
             continue
-        seen = normalized(jnp.asarray(data.as_vectors(image[None])), normalization)
+        seen = network_inputs(jnp.asarray(data.as_vectors(image[None])), normalization)
         (row,) = probabilities(params, seen)
         label = int(jnp.argmax(row))
         line = f"{name}: {label} (probability {row[label]:.1%})"
@@ -502,6 +507,6 @@ def _serve(options: argparse.Namespace) -> int:
         options.port,
         options.read_seconds,
         options.wait_milliseconds / 1000,
-        normalization,
+        normalization=normalization,
     )
     return 0

@@ -117,8 +117,8 @@ class Config:
     )
     normalization: str = _setting(
         "none",
-        "moments: set each digit upright, center it, and scale it to one size; none: leave it; "
-        "both: each for half of a committee",
+        "none: leave each image as it is; moments: make each digit upright, centered, and the same "
+        "size; both: none and moments, each for half of a committee's members",
         choices=("none", "moments", "both"),
     )
     members: int = _setting(
@@ -155,8 +155,8 @@ class Config:
                 )
         if self.normalization == "both" and self.members == 1:
             raise ConfigError(
-                "normalization must be none or moments for one network, not both, which is for "
-                "a committee of 2 members or more"
+                "normalization must be none or moments for one network, not both: choose one of "
+                "these, or train 2 members or more"
             )
         sizes = self.layer_sizes
         ends = (LAYER_SIZES[0], LAYER_SIZES[-1])

@@ -45,7 +45,8 @@ def export(
         format: "savedmodel" produces a folder, which must not exist yet; each of the others
             produces a file.
         path: the file or folder to write; by default, it's named after the format.
-        normalization: of the images the network was trained on; it becomes part of what's written.
+        normalization: how images are normalized for this network, a name in `normalize.VIEWS`;
+            it becomes part of what's written.
 
     Returns:
         The path that was written.
@@ -69,7 +70,8 @@ def export(
     if format.startswith("litert") and normalization != "none":
         raise ConfigError(
             f"format must be stablehlo or savedmodel, not {format}: this network was trained with "
-            f"--normalization {normalization}, and LiteRT cannot normalize batches of any size"
+            f"--normalization {normalization}, and the export to LiteRT cannot normalize "
+            "images. For LiteRT, train with --normalization none"
         )
     if format == "savedmodel":
         with atomic_folder(path) as folder:
@@ -90,6 +92,10 @@ def to_stablehlo(params: Params, normalization: str = "none") -> bytes:
 
     `jax.export.deserialize` reads it. JAX promises that for six months; for longer, keep the
     parameters. Other tools read the StableHLO itself, `Exported.mlir_module_serialized`.
+
+    Args:
+        params: of the trained network.
+        normalization: a name in `normalize.VIEWS`; it becomes part of the program.
     """
     shape = jax.export.symbolic_shape(IMAGES)
     view = VIEWS[normalization]

@@ -1,4 +1,4 @@
-"""Put every digit into standard form: upright, in the middle, and the same size as all the others.
+"""Moment normalization: put every digit into standard form, upright, centered, and of one size.
 
 How far to move, shear, and scale an image follows from its moments: the mean position of its ink,
 and how its rows and columns vary around it. Nothing here is random or learned.
@@ -11,18 +11,16 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
-from mnist_code.augment import warp
+from mnist_code.augment import FROM_CENTER, PLACES, warp
 from mnist_code.config import NUM_PIXELS, SIDE
 from mnist_code.evaluation import CHUNK
 
 HEIGHT = 5.0  # standard deviation of the ink's rows in standard form, pixels
 WIDTH = 4.2  # the same for its columns
-LIMITS = 0.4, 1.6  # of the scale, so that a 1 isn't stretched into a block
-_PLACES = np.indices((SIDE, SIDE), np.float32)
-_FROM_CENTER = _PLACES - (SIDE - 1) / 2
+LIMITS = 0.4, 1.6  # pixels of the image to one of the result: a 1 isn't made a block
+MEMBER_KINDS = "none", "moments"  # in a committee with normalization "both", in turn
 
 
 def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
@@ -32,8 +30,9 @@ def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
         image: float32; black is 0.
 
     Returns:
-        The image with its ink's center of mass in the middle, rows and columns uncorrelated, and
-        standard deviations of `HEIGHT` and `WIDTH`, as far as the limits allow.
+        The image, float32, with its ink's center of mass in the middle, rows and columns
+        uncorrelated, and standard deviations of `HEIGHT` and `WIDTH`, as far as `LIMITS` allow for
+        the scales. The shear has no limit.
 
     Source:
         Casey, "Moment normalization of handprinted characters" (1970). His images have the same
@@ -45,21 +44,25 @@ def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
         >>> [round(float(middle.sum(axis) @ jnp.arange(28) / middle.sum()), 1) for axis in (0, 1)]
         [13.5, 13.5]
     """
-    share = image / jnp.maximum(image.sum(), 1e-6)  # an image without ink stays black
-    center = jnp.sum(_PLACES * share[None], axis=(1, 2))
-    rows, columns = _PLACES - center[:, None, None]
+    ink = image.sum()
+    share = image / jnp.where(ink > 0, ink, 1)  # an image without ink stays black
+    center = jnp.sum(PLACES * share[None], axis=(1, 2))
+    rows, columns = PLACES - center[:, None, None]
     down = jnp.maximum(jnp.sum(rows**2 * share), 0.1)
     slant = jnp.sum(rows * columns * share) / down
     across = jnp.maximum(jnp.sum((columns - slant * rows) ** 2 * share), 0.1)
     height = jnp.clip(jnp.sqrt(down) / HEIGHT, *LIMITS)
     width = jnp.clip(jnp.sqrt(across) / WIDTH, *LIMITS)
-    rows = height * _FROM_CENTER[0]
-    columns = width * _FROM_CENTER[1] + slant * rows
-    return warp(image, center[:, None, None] + jnp.stack([rows, columns]) - _PLACES)
+    rows = height * FROM_CENTER[0]
+    columns = width * FROM_CENTER[1] + slant * rows
+    return warp(image, center[:, None, None] + jnp.stack([rows, columns]) - PLACES)
 
 
 def normalize_batch(images: Float[Array, "n 784"]) -> Float[Array, "n 784"]:
     """Put each image of a batch into standard form: `normalize`, vmapped, for flattened images.
+
+    Args:
+        images: float32; black is 0.
 
     Example:
         >>> normalize_batch(jnp.zeros((32, 784))).shape
@@ -70,7 +73,7 @@ def normalize_batch(images: Float[Array, "n 784"]) -> Float[Array, "n 784"]:
 
 
 def _both(images: Float[Array, "n 784"]) -> Float[Array, "n 1568"]:
-    return jnp.concatenate([images, normalize_batch(images)], axis=1)
+    return jnp.concatenate([VIEWS[kind](images) for kind in MEMBER_KINDS], axis=1)
 
 
 # What a network sees of a batch of images, by the name of `Config.normalization`
@@ -82,17 +85,20 @@ VIEWS: dict[str, Callable[[Float[Array, "n 784"]], Float[Array, "n inputs"]]] = 
 INPUTS = {"none": NUM_PIXELS, "moments": NUM_PIXELS, "both": 2 * NUM_PIXELS}
 
 
-def normalized(
+def network_inputs(
     images: Float[Array, "n 784"], normalization: str
 ) -> Float[Array, "n inputs"]:
-    """A whole data set as a network sees it, in bounded memory.
+    """What a network sees of a whole data set: `VIEWS`, in bounded memory.
 
     Args:
         images: float32 from 0 to 1, any number of them.
-        normalization: one of `VIEWS`.
+        normalization: a name in `VIEWS`.
+
+    Returns:
+        float32, with 784 inputs per image, or 1,568 if it is shown both ways.
 
     Example:
-        >>> normalized(jnp.zeros((2, 784)), "both").shape
+        >>> network_inputs(jnp.zeros((2, 784)), "both").shape
         (2, 1568)
     """
     return images if normalization == "none" else _in_chunks(images, normalization)

@@ -26,7 +26,7 @@ from mnist_code.config import LAYER_SIZES, NUM_CLASSES, Config
 from mnist_code.evaluation import predicted_labels
 from mnist_code.learning import update
 from mnist_code.model import Params, batched_predict, init_network_params
-from mnist_code.normalize import INPUTS, VIEWS
+from mnist_code.normalize import INPUTS, MEMBER_KINDS, VIEWS
 from mnist_code.parallel import divide
 
 _FAST = Config(
@@ -91,7 +91,8 @@ def recipe_for(name: str, dataset: str) -> Config:
 class State(NamedTuple):
     """Everything the rest of a run depends on, besides its `Config` and the epoch's number."""
 
-    params: Any  # `Params`; of a committee, a `Stacked` for each normalization
+    # `Params`; after `vmap`, `Stacked`; of a committee, a `Stacked` for each normalization
+    params: Any
     optimizer: Any = ()  # the state of Optax's optimizer
 
     @property
@@ -99,8 +100,7 @@ class State(NamedTuple):
         """The one network that gives the answers. A committee is joined by `as_one_network`."""
         if isinstance(self.params, dict):
             return as_one_network(self.params)
-        weights, _ = self.params[0]
-        stacked = weights.ndim == 3
+        stacked = self.params[0][0].ndim == 3
         return as_one_network({"none": self.params}) if stacked else self.params
 
 
@@ -113,9 +113,9 @@ def as_one_network(committee: dict[str, Stacked]) -> Params:
     """Join the members of a committee into one wide network, whose logits are the mean of theirs.
 
     The first layer computes all members' hidden units side by side. Later hidden layers are blocks
-    on a diagonal, so that no member sees another's units. The last layer averages. If
-    some members see normalized images and others don't, the first layer has two blocks, too, and
-    the joint network sees each image both ways.
+    on a diagonal, so that no member sees another's units. The last layer averages. If the members
+    differ in normalization, the first layer has a block for each kind, too, and the joint network
+    has 1,568 inputs, the view "both" of each image.
 
     Args:
         committee: the members' parameters, by the normalization of their images; all have the same
@@ -131,7 +131,7 @@ def as_one_network(committee: dict[str, Stacked]) -> Params:
         >>> [(weights.shape, biases.shape) for weights, biases in wide]
         [((12800, 784), (12800,)), ((10, 12800), (10,))]
     """
-    groups = [committee[name] for name in VIEWS if name in committee]
+    groups = [committee[name] for name in sorted(committee, key=MEMBER_KINDS.index)]
     (_, first_biases), *hidden, (last, last_biases) = [
         [jnp.concatenate(leaves) for leaves in zip(*layers, strict=True)]
         for layers in zip(*groups, strict=True)
@@ -147,7 +147,7 @@ def as_one_network(committee: dict[str, Stacked]) -> Params:
 def _groups(config: Config) -> dict[str, tuple[Config, slice]]:
     """A committee's members by normalization: the settings of each, and which of them they are."""
     both = config.normalization == "both"
-    names = ("none", "moments") if both else (config.normalization,)
+    names = MEMBER_KINDS if both else (config.normalization,)
     return {
         name: (
             dataclasses.replace(config, members=1, normalization=name),
@@ -450,16 +450,18 @@ def recipe_epoch(
     """
     if config.members > 1:
         keys = jax.random.split(key, config.members)
-        states, parts = {}, []
-        for name, (member, which) in _groups(config).items():
-            alone = partial(recipe_epoch, config=member, mesh=mesh, teacher=teacher)
-            side_by_side = jax.vmap(alone, in_axes=(0, None, None, 0, None))
+        states, each_loss = {}, []
+        for name, (member, places) in _groups(config).items():
+            one_member = partial(
+                recipe_epoch, config=member, mesh=mesh, teacher=teacher
+            )
+            side_by_side = jax.vmap(one_member, in_axes=(0, None, None, 0, None))
             group = State(state.params[name], state.optimizer[name])
             states[name], loss = side_by_side(
-                group, images, labels, keys[which], learning_rate
+                group, images, labels, keys[places], learning_rate
             )
-            parts.append(loss)
-        return _committee(states), jnp.concatenate(parts).mean()
+            each_loss.append(loss)
+        return _committee(states), jnp.concatenate(each_loss).mean()
     count = len(images) // config.batch_size
     if config.is_classic:  # the order that `train_epoch` draws
         order, step_key = jax.random.permutation(key, len(images)), key

@@ -29,7 +29,7 @@ class Recorder:
             params: where the parameters go, replaced after each epoch.
             metrics: where the metrics go, one line of JSON per epoch.
             checkpoints: where everything goes that is needed to resume.
-            normalization: of the images, which goes into the file of the parameters.
+            normalization: `Config.normalization`, which goes into the file of the parameters.
         """
         self.params = params
         self.metrics = metrics

@@ -161,7 +161,7 @@ def classifier(
 
     Args:
         params: of the trained network.
-        normalization: of the images it was trained on.
+        normalization: how images are normalized for this network, a name in `normalize.VIEWS`.
 
     Returns:
         A function from images, (n, 784) with n at most `MAX_IMAGES`, to probabilities (n, 10).
@@ -269,7 +269,7 @@ def create_app(
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
         ready: called once the network is compiled and requests are answered, if given.
-        normalization: of the images the network was trained on.
+        normalization: how images are normalized for this network, a name in `normalize.VIEWS`.
 
     Raises:
         MissingDependencyError: a package that serving needs is not installed.
@@ -455,7 +455,7 @@ def serve(
         port: 0 for any that is free.
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
-        normalization: of the images the network was trained on.
+        normalization: how images are normalized for this network, a name in `normalize.VIEWS`.
 
     Raises:
         MissingDependencyError: a package that serving needs is not installed.

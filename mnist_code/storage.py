@@ -32,8 +32,7 @@ def save_params(
     Args:
         path: the file.
         params: of the trained network.
-        normalization: `Config.normalization` of the run. Without it, whoever reads the file shows
-            the network images as they are.
+        normalization: `Config.normalization` of the run. With "none", the file has no metadata.
 
     Raises:
         FileError: the folder is missing or cannot be written, or the disk is full.
@@ -59,12 +58,13 @@ def _to_bytes(params: Params, normalization: str) -> bytes:
 def load_params(path: str | os.PathLike[str]) -> Params:
     """Read what `save_params` wrote, and check that it is a network for these images.
 
-    Hidden layers may have any number and width. `load_network` also tells how images must be
-    normalized for it.
+    Hidden layers may have any number and width. The network must take images as they are;
+    `load_network` reads those that need normalized ones, too.
 
     Raises:
         ParametersError: the file is missing, corrupt or in another format (a pickle, say), or it
-            holds unexpected names, shapes or dtypes, or a number that is not finite.
+            holds unexpected names, shapes or dtypes, or a number that is not finite; or its
+            network needs normalized images.
 
     Example:
         >>> import jax, tempfile
@@ -74,11 +74,20 @@ def load_params(path: str | os.PathLike[str]) -> Params:
         >>> [weights.shape for weights, _ in load_params(path)]
         [(512, 784), (10, 512)]
     """
-    return load_network(path)[0]
+    params, normalization = load_network(path)
+    if normalization != "none":
+        raise ParametersError(
+            f"Cannot use {path} on images as they are: its network learned from images with "
+            f"normalization {normalization!r}. Read the file with load_network, which says so."
+        )
+    return params
 
 
 def load_network(path: str | os.PathLike[str]) -> tuple[Params, str]:
     """Read parameters like `load_params`, and the normalization of the images they are for.
+
+    Returns:
+        The parameters, float32, and a name in `normalize.VIEWS`.
 
     Raises:
         ParametersError: as for `load_params`; or the normalization is unknown to this version.
@@ -107,7 +116,8 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Params, str]:
             "it is not a safetensors file, is corrupt, or has an unknown dtype"
         ) from None
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    normalization = header.get("__metadata__", {}).get("normalization", "none")
+    metadata = header.get("__metadata__") or {}  # null is allowed
+    normalization = metadata.get("normalization", "none")
     if normalization not in INPUTS:
         raise ParametersError(
             f"Cannot use {path}: its network needs images normalized by {normalization!r}, which "

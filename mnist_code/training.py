@@ -18,7 +18,7 @@ from mnist_code.data import Dataset, on_device
 from mnist_code.errors import ConfigError, DivergedError
 from mnist_code.learning import learning_rate
 from mnist_code.model import Params
-from mnist_code.normalize import normalized
+from mnist_code.normalize import network_inputs
 from mnist_code.parallel import accuracy, replicate
 from mnist_code.recipes import State, compile_ahead, recipe_epoch, run_keys, start
 
@@ -69,7 +69,8 @@ def epochs(
         mesh: the devices to divide each batch among; by default, the first device does all the
             work.
         teacher: the network to learn from, of any size, if `config` has a temperature. With 1,568
-            inputs, it sees each image both ways; otherwise, it sees what the new network sees.
+            inputs, it sees each image both ways; otherwise, it sees what the new network sees. Its
+            parameters don't tell whether it was trained like that.
 
     Raises:
         ConfigError: the batch is larger than the training set; or there's a temperature without a
@@ -110,8 +111,8 @@ def epochs(
     )
     # Training distorts images before it normalizes them, so it takes them as they are.
     each = config.evaluate == "epoch"
-    train_seen = normalized(train_images, config.normalization) if each else None
-    test_seen = normalized(test_images, config.normalization)
+    train_seen = network_inputs(train_images, config.normalization) if each else None
+    test_seen = network_inputs(test_images, config.normalization)
     concurrent.futures.wait(compiling)
     # JAX reads a Python integer as int32, which is too small for half of the seeds.
     seed = np.uint32(config.seed)

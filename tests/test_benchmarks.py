@@ -153,7 +153,7 @@ def test_long_runs_go_on_where_they_were(tmp_path, monkeypatch, capsys):
     }  # fmt: skip
     assert of_committee["members"]["none"] != of_committee["members"]["moments"]
     assert [command[4] for command in commands] == ["committee", "distilled"] * 2
-    assert "1 members alone, normalization moments" in capsys.readouterr().out
+    assert "1 with normalization moments, alone" in capsys.readouterr().out
 
 
 def test_an_unknown_part_is_refused(capsys):

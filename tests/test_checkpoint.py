@@ -54,6 +54,18 @@ def saved(folder, config, results):
     return checkpoints
 
 
+def test_a_committee_stored_in_another_way_is_refused(dataset, tmp_path):
+    """A traceback of Orbax's about trees."""
+    config = dataclasses.replace(RECIPE, epochs=1, members=2)
+    (result,) = epochs(dataset, config)
+    old = type(result.state)(
+        result.state.params["none"], result.state.optimizer["none"]
+    )
+    checkpoints = saved(tmp_path, config, [result._replace(state=old)])
+    with pytest.raises(CheckpointError, match="stored this kind of run in another way"):
+        checkpoints.newest()
+
+
 def test_a_run_that_goes_on_ends_with_the_same_bits(run, dataset, tmp_path):
     """A part of the state that is not saved, or comes back rounded."""
     config, results = run

@@ -26,7 +26,7 @@ from mnist_code.data import as_vectors, load
 from mnist_code.images import as_text, read_image
 from mnist_code.model import probabilities
 from mnist_code.recipes import recipe_for
-from mnist_code.storage import load_params, save_params
+from mnist_code.storage import load_network, load_params, save_params
 from mnist_code.training import epochs, fit
 
 FIELDS = ["epoch", "train_loss", "train_accuracy", "test_accuracy", "train_seconds",
@@ -110,7 +110,7 @@ def test_a_committee_teaches_one_network(capsys, tmp_path):
     short = ["train", "--epochs", "1", "--batch-size", "144", "--distortion", "0"]
     committee = [*short, "--recipe", "committee", "--members", "2", "--out", "two"]
     assert main(committee) == 0
-    assert [weights.shape for weights, _ in load_params("two")] == [
+    assert [weights.shape for weights, _ in load_network("two")[0]] == [
         (1024, 1568), (10, 1024)
     ]  # fmt: skip
     assert main(["evaluate", "--params", "two"]) == 0
@@ -124,7 +124,7 @@ def test_a_committee_teaches_one_network(capsys, tmp_path):
         main([*short, "--teacher", "two"])
     assert "--recipe distilled" in capsys.readouterr().err
     assert main([*distilled, "--teacher", "two"]) == 0
-    assert load_params("params.safetensors")[0][0].shape == (512, 784)
+    assert load_network("params.safetensors")[0][0][0].shape == (512, 784)
 
     assert main([*committee, "--seed", "1", "--out", "others"]) == 0
     capsys.readouterr()
@@ -714,11 +714,11 @@ def test_ctrl_c_while_saving_tells_the_epoch_in_the_file(capsys, dataset, monkey
     """The epoch that was being saved, said to be in the file that holds the one before."""
     calls = []
 
-    def interrupted(path, params):
+    def interrupted(path, params, normalization):
         calls.append(path)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        save_params(path, params)
+        save_params(path, params, normalization)
 
     monkeypatch.setattr(recorder, "save_params", interrupted)
     assert main(["train", "--epochs", "3"]) == 130

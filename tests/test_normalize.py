@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jax
@@ -15,21 +16,23 @@ from mnist_code.augment import distort_batch
 from mnist_code.cli import main
 from mnist_code.config import Config
 from mnist_code.data import as_vectors
-from mnist_code.errors import ConfigError
+from mnist_code.errors import ConfigError, ParametersError
 from mnist_code.export import export
 from mnist_code.images import read_image
 from mnist_code.model import batched_predict, init_network_params, probabilities
 from mnist_code.normalize import (
     HEIGHT,
+    INPUTS,
     LIMITS,
+    VIEWS,
     WIDTH,
+    network_inputs,
     normalize,
     normalize_batch,
-    normalized,
 )
 from mnist_code.recipes import distillation_loss, start, step
 from mnist_code.serve import classifier
-from mnist_code.storage import load_network, save_params
+from mnist_code.storage import load_network, load_params, save_params
 from mnist_code.training import fit
 
 
@@ -76,19 +79,29 @@ def test_the_place_of_a_digit_does_not_matter(pictures):
 
 
 def test_without_ink_an_image_stays_black():
-    """A division by no ink at all."""
+    """A division by no ink at all, or a faint digit taken for none."""
     assert not normalize(jnp.zeros((28, 28))).any()
-    faint = normalize(jnp.zeros((28, 28)).at[3, 4].set(1e-7))
-    assert jnp.isfinite(faint).all()
+    picture = jnp.zeros((28, 28)).at[3:10, 4:8].set(1.0)
+    faint = normalize(1e-9 * picture) / 1e-9
+    np.testing.assert_allclose(faint, normalize(picture), atol=1e-5)
+
+
+def test_each_normalization_is_known_everywhere():
+    """A name that training accepts, and of which files or commands know nothing."""
+    choices = Config.__dataclass_fields__["normalization"].metadata["choices"]
+    assert set(choices) == set(VIEWS) == set(INPUTS)
+    images = jnp.ones((2, 784))
+    for name, view in VIEWS.items():
+        assert view(images).shape == (2, INPUTS[name])
 
 
 def test_a_data_set_is_seen_as_its_batches_are(train):
     """Images in another order, or a last chunk left out."""
     images = train[0][:1100]
     np.testing.assert_allclose(
-        normalized(images, "moments"), normalize_batch(images), atol=1e-5
+        network_inputs(images, "moments"), normalize_batch(images), atol=1e-5
     )
-    np.testing.assert_array_equal(normalized(images, "none"), images)
+    np.testing.assert_array_equal(network_inputs(images, "none"), images)
 
 
 SETTINGS = Config(
@@ -141,9 +154,25 @@ def test_the_file_says_how_its_images_must_be_seen(network, tmp_path):
     """A network asked about images in a form that it has never seen."""
     save_params(tmp_path / "params", network[0], "moments")
     assert load_network(tmp_path / "params")[1] == "moments"
+    with pytest.raises(ParametersError, match="load_network"):
+        load_params(tmp_path / "params")
     save_params(tmp_path / "plain", network[0])
     assert load_network(tmp_path / "plain")[1] == "none"
     assert b"metadata" not in (tmp_path / "plain").read_bytes()[:200]
+
+
+def test_metadata_may_be_null(network, tmp_path):
+    """A traceback for a file that other programs read."""
+    save_params(tmp_path / "plain", network[0])
+    content = (tmp_path / "plain").read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length]) | {"__metadata__": None}
+    new = json.dumps(header).encode()
+    new += b" " * (-len(new) % 8)
+    (tmp_path / "null").write_bytes(
+        len(new).to_bytes(8, "little") + new + content[8 + length :]
+    )
+    assert load_network(tmp_path / "null")[1] == "none"
 
 
 def test_an_unknown_normalization_is_refused(network, tmp_path, capsys):
@@ -171,7 +200,7 @@ def test_every_command_sees_what_training_saw(
 
     Image.fromarray(dataset.test_images[0, ..., 0]).resize((200, 200)).save("digit.png")
     params, _ = load_network("params.safetensors")
-    seen = normalized(jnp.asarray(as_vectors(read_image("digit.png")[None])), kind)
+    seen = network_inputs(jnp.asarray(as_vectors(read_image("digit.png")[None])), kind)
     (row,) = probabilities(params, seen)
     assert main(["predict", "--show", "digit.png"]) == 0
     first, *lines = capsys.readouterr().out.splitlines()
@@ -181,7 +210,7 @@ def test_every_command_sees_what_training_saw(
     assert main(["export", "--format", "stablehlo"]) == 0
     restored = jax.export.deserialize(Path("model.stablehlo").read_bytes())
     images = jnp.asarray(as_vectors(dataset.test_images[:7]))
-    expected = probabilities(params, normalized(images, kind))
+    expected = probabilities(params, network_inputs(images, kind))
     np.testing.assert_allclose(restored.call(images), expected, atol=1e-5)
     with pytest.raises(SystemExit, match="2"):
         main(["export", "--format", "litert"])
@@ -195,17 +224,8 @@ def test_a_committee_of_two_kinds_goes_on_where_it_was(tmp_path, monkeypatch):
     run += ["--schedule", "decay", "--distortion", "0", "--batch-size", "144"]
     assert main([*run, "--epochs", "2", "--out", "whole"]) == 0
     assert main([*run, "--epochs", "1", "--checkpoints", "run", "--out", "parts"]) == 0
-    again = [
-        *run,
-        "--epochs",
-        "2",
-        "--checkpoints",
-        "run",
-        "--resume",
-        "--out",
-        "parts",
-    ]
-    assert main(again) == 0
+    again = ["--epochs", "2", "--checkpoints", "run", "--resume", "--out", "parts"]
+    assert main([*run, *again]) == 0
     assert Path("parts").read_bytes() == Path("whole").read_bytes()
     assert main([*run, "--epochs", "2", "--devices", "8", "--out", "eight"]) == 0
     one, eight = (load_network(name)[0] for name in ("whole", "eight"))
@@ -225,6 +245,20 @@ def test_exports_and_servers_put_images_into_standard_form(network, train, tmp_p
     with pytest.raises(ConfigError, match="stablehlo or savedmodel, not litert8"):
         export(params, "litert8", tmp_path / "lite", "moments")
     assert not (tmp_path / "lite").exists()
+
+
+def test_a_savedmodel_puts_images_into_standard_form(network, train, tmp_path):
+    """A form that answers about images as they are, or only about one number of them."""
+    import tensorflow as tf
+
+    params, _ = network
+    export(params, "savedmodel", tmp_path / "model", "moments")
+    model = tf.saved_model.load(tmp_path / "model")
+    for count in (1, 7):
+        images = np.asarray(train[0][:count])
+        expected = probabilities(params, normalize_batch(images))
+        (found,) = model.signatures["serving_default"](tf.constant(images)).values()
+        np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_teacher_and_student_must_see_the_same(network, tmp_path, capsys):

@@ -283,12 +283,14 @@ def test_members_of_two_kinds_each_see_their_own_images():
 
 
 @pytest.mark.parametrize("change", [{}, {"optimizer": "sgd", "schedule": "decay",
-    "initialization": "normal", "label_smoothing": 0.0}], ids=["rich", "plain"])  # fmt: skip
+    "initialization": "normal", "label_smoothing": 0.0}, {"normalization": "both"}],
+    ids=["rich", "plain", "two kinds"])  # fmt: skip
 def test_members_learn_as_if_alone(train, change):
-    """One order or one set of distortions for all members; a step that mixes them."""
+    """One order or one set of images for all members; a step that mixes them; groups' means."""
     images, labels = (array[:480] for array in train)
     config = dataclasses.replace(COMMITTEE, distortion=0.0, **change)
-    alone = dataclasses.replace(config, members=1)
+    both = config.normalization == "both"
+    kinds = ("none", "moments", "none") if both else ("none",) * 3
     key, init_key = jax.random.key(3), jax.random.key(0)
     state = start(init_key, config)
     new, mean_loss = recipe_epoch(state, images, labels, key, 0.2, config)
@@ -296,10 +298,13 @@ def test_members_learn_as_if_alone(train, change):
     for member, keys in enumerate(
         zip(jax.random.split(init_key, 3), jax.random.split(key, 3), strict=True)
     ):
+        kind = kinds[member]
+        place = kinds[:member].count(kind)
+        alone = dataclasses.replace(config, members=1, normalization=kind)
         one, value = recipe_epoch(
             start(keys[0], alone), images, labels, keys[1], 0.2, alone
         )
-        mine = jax.tree.map(lambda leaf, k=member: leaf[k], new.params["none"])
+        mine = jax.tree.map(lambda leaf, k=place: leaf[k], new.params[kind])
         assert_close(mine, one.params, rtol=0, atol=1e-5)
         losses.append(float(value))
     assert float(mean_loss) == pytest.approx(np.mean(losses), rel=1e-5)

@@ -30,6 +30,7 @@ from mnist_code.data import as_vectors
 from mnist_code.errors import MissingDependencyError
 from mnist_code.images import read_image
 from mnist_code.model import probabilities
+from mnist_code.normalize import normalize_batch
 from mnist_code.serve import (
     MAX_BYTES,
     MAX_IMAGES,
@@ -48,8 +49,8 @@ READ_SECONDS = 1.5
 class Server:
     """The command `serve` in a process of its own, and ways to talk to it."""
 
-    def __init__(self, folder, params):
-        save_params(folder / "params.safetensors", params)
+    def __init__(self, folder, params, normalization="none"):
+        save_params(folder / "params.safetensors", params, normalization)
         with open(folder / "log", "w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "mnist_code", "serve", "--port=0",
@@ -128,6 +129,21 @@ def test_json_is_answered_as_the_network_would(count, shape, server, dataset, tr
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     labels = [row["label"] for row in content["predictions"]]
     assert labels == expected.argmax(axis=1).tolist()
+
+
+def test_images_are_normalized_if_the_network_needs_it(tmp_path, dataset, trained):
+    """A file's note that the command does not pass on: wrong answers, and no error."""
+    server = Server(tmp_path, trained, "moments")
+    images = as_vectors(dataset.test_images[:3])
+    try:
+        status, content = server.invoke(as_json(images))
+    finally:
+        server.process.kill()
+        server.process.communicate()
+    assert status == 200
+    expected = probabilities(trained, normalize_batch(jnp.asarray(images)))
+    found = [row["probabilities"] for row in content["predictions"]]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("content_type", [*PICTURES, "Image/PNG; charset=x"])
@@ -455,7 +471,7 @@ def test_the_port_that_sagemaker_chose_is_used(
         monkeypatch.setenv("SAGEMAKER_BIND_TO_PORT", given)
     used = []
     monkeypatch.setattr(
-        module, "serve", lambda params, host, port, *_: used.append(port)
+        module, "serve", lambda params, host, port, *_, **__: used.append(port)
     )
     save_params(tmp_path / "params", trained)
     assert main(["serve", "--params", str(tmp_path / "params"), *arguments]) == 0

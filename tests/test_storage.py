@@ -100,6 +100,9 @@ BAD = {
     "a layer missing": (save(without("layer_0.biases")), "layers in order"),
     "one name more": (save({**arrays(), "step": np.ones(1, np.float32)}), "step"),
     "wider images": (save(arrays((1024, 16, 10))), r"\(16, 1024\)"),
+    "both views, one input": (
+        save(arrays(), {"normalization": "both"}), r"\(16, 784\)"
+    ),
     "more classes": (save(arrays((784, 16, 26))), "26 outputs"),
     "transposed": (
         save({**arrays(), "layer_1.weights": np.ones((16, 10), np.float32)}), r"\(16, 10\)",

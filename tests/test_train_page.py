@@ -343,6 +343,16 @@ WRONG_FILES = {
 }
 
 
+@pytest.mark.parametrize("metadata", [{"normalization": "none"}, {"note": "first try"}])
+def test_other_notes_in_a_file_are_no_obstacle(metadata, page):
+    """A network refused, or a note taken for an array."""
+    small(page)
+    content = file_of(metadata, **layers(784, 8, 10, fill=0.25))
+    file = {"name": "noted", "mimeType": "", "buffer": content}
+    page.locator("[data-train=open]").set_input_files(file)
+    until(page, "state.params[0][0][0] === 0.25")
+
+
 def test_wrong_files_get_a_sentence(page):
     """A file that breaks the page, or takes the place of a network that had learned."""
     small(page)

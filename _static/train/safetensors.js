@@ -47,7 +47,7 @@ const Safetensors = (() => {
     }
     if (header === null || typeof header !== "object" || Array.isArray(header)) throw broken;
     if ((header.__metadata__?.normalization ?? "none") !== "none")
-      throw refuse("its network learned from normalized images, and this page shows images as they are");
+      throw refuse("its network learned from normalized images, and this page shows images as they are. Open one that was trained with --normalization none");
     delete header.__metadata__; // other notes are for people
     return { header, start: 8 + length };
   }
