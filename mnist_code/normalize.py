@@ -41,7 +41,7 @@ def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:
     Example:
         >>> corner = jnp.zeros((28, 28)).at[2:12, 3:6].set(1.0)
         >>> middle = normalize(corner)
-        >>> [round(float(middle.sum(axis) @ jnp.arange(28) / middle.sum()), 1) for axis in (0, 1)]
+        >>> [round(float(middle.sum(axis) @ jnp.arange(28.0) / middle.sum()), 1) for axis in (0, 1)]
         [13.5, 13.5]
     """
     ink = image.sum()

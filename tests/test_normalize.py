@@ -255,9 +255,10 @@ def test_a_savedmodel_puts_images_into_standard_form(network, train, tmp_path):
     export(params, "savedmodel", tmp_path / "model", "moments")
     model = tf.saved_model.load(tmp_path / "model")
     for count in (1, 7):
-        images = np.asarray(train[0][:count])
+        images = train[0][:count]
         expected = probabilities(params, normalize_batch(images))
-        (found,) = model.signatures["serving_default"](tf.constant(images)).values()
+        given = tf.constant(np.asarray(images))
+        (found,) = model.signatures["serving_default"](given).values()
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
