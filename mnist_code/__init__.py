@@ -1,7 +1,6 @@
 """A classifier of handwritten digits in pure JAX: the program of "Your First Program in JAX".
 
-Modules, in the order in which data flow: `data`, `model`, `evaluation`, `augment`, `recipes`,
-`training`, `parallel`, `processes`, `storage`, `checkpoint`, `export`, `serve`, `plots`, `cli`.
+Start with Part I: `model`, `evaluation`, `learning`. The README has a map of all modules.
 """
 
 from mnist_code.quiet import suppress_notices as _suppress_notices

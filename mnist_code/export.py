@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +76,11 @@ def export(
         with atomic_folder(path) as folder:
             _save_with_tensorflow(params, folder, path, normalization)
     else:
-        to_bytes: dict[str, Callable[[Params], bytes]] = {
-            "stablehlo": partial(to_stablehlo, normalization=normalization),
-            "litert": to_litert,
-            "litert8": partial(to_litert, eight_bits=True),
-        }
         with atomic_write(path) as file:
-            file.write(to_bytes[format](params))
+            if format == "stablehlo":
+                file.write(to_stablehlo(params, normalization))
+            else:
+                file.write(to_litert(params, eight_bits=format == "litert8"))
     return path
 
 

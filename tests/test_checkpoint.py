@@ -39,6 +39,12 @@ def same(one, other):
     return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in pairs)
 
 
+@pytest.fixture(scope="module")
+def classic(dataset):
+    """What the epochs of the classic program yielded."""
+    return list(epochs(dataset, CLASSIC))
+
+
 @pytest.fixture(scope="module", params=[CLASSIC, RECIPE], ids=["classic", "recipe"])
 def run(request, dataset):
     """A run and all that its epochs yielded."""
@@ -159,9 +165,9 @@ def test_nothing_to_go_on_from_is_told(tmp_path):
         ({"epochs": 2}, "epochs must be 3 or more"),
     ],
 )
-def test_another_run_is_refused(change, message, dataset, tmp_path):
+def test_another_run_is_refused(change, message, classic, tmp_path):
     """Half of one run glued to half of another."""
-    saved(tmp_path, CLASSIC, list(epochs(dataset, CLASSIC))[:3])
+    saved(tmp_path, CLASSIC, classic[:3])
     config = dataclasses.replace(CLASSIC, **change)
     with pytest.raises(ConfigError, match=message):
         Checkpoints(tmp_path, config, "digits").newest()

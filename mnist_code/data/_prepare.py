@@ -37,25 +37,21 @@ def import_tfds() -> ModuleType:
     return tfds
 
 
-def host_reachable(seconds: float = PROBE_SECONDS) -> bool:
-    """Whether the host that TensorFlow Datasets downloads MNIST from answers in time.
-
-    Args:
-        seconds: how long to wait for it.
-    """
+def host_reachable() -> bool:
+    """Whether the host that TensorFlow Datasets downloads MNIST from answers in time."""
     import requests
 
     reached = []
 
     def ask():
         with contextlib.suppress(requests.RequestException):
-            requests.head(MNIST_URL, timeout=seconds)
+            requests.head(MNIST_URL, timeout=PROBE_SECONDS)
             reached.append(True)
 
     # In a thread, because a name lookup without a network can hang far beyond any timeout.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(PROBE_SECONDS)
     return bool(reached)
 
 
