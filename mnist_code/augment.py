@@ -112,24 +112,6 @@ def warp(
     return map_coordinates(image, list(places), order=1, mode="constant")
 
 
-def affine(
-    key: Key[Array, ""],
-    image: Float[Array, "28 28"],
-    strength: float | Float[Array, ""] = 1.0,
-) -> Float[Array, "28 28"]:
-    """Rotate, scale, shear and shift one image at random."""
-    return warp(image, affine_displacement(key, strength))
-
-
-def elastic(
-    key: Key[Array, ""],
-    image: Float[Array, "28 28"],
-    strength: float | Float[Array, ""] = 1.0,
-) -> Float[Array, "28 28"]:
-    """Distort one image elastically, at random."""
-    return warp(image, elastic_displacement(key, strength))
-
-
 def distort(
     key: Key[Array, ""],
     image: Float[Array, "28 28"],

@@ -12,10 +12,8 @@ from scipy import ndimage
 
 from mnist_code.augment import (
     ELASTICITY,
-    affine,
     affine_displacement,
     distort,
-    elastic,
     elastic_displacement,
     warp,
 )
@@ -23,6 +21,15 @@ from mnist_code.data import as_vectors
 from mnist_code.evaluation import accuracy
 from mnist_code.recipes import RECIPES
 from mnist_code.training import fit
+
+
+def affine(key, image, strength=1.0):
+    return warp(image, affine_displacement(key, strength))
+
+
+def elastic(key, image, strength=1.0):
+    return warp(image, elastic_displacement(key, strength))
+
 
 ALL = pytest.mark.parametrize("distortion", [affine, elastic, distort])
 FIELDS = pytest.mark.parametrize("field", [affine_displacement, elastic_displacement])

@@ -21,6 +21,7 @@ LOADING = {
     "iframe": "src",
     "source": "src",
 }
+NEIGHBORS = ("index", "search", "next", "prev")  # a link to a page, which isn't loaded
 
 
 class Page(HTMLParser):
@@ -35,7 +36,8 @@ class Page(HTMLParser):
         attributes = dict(attributes)
         self.ids.add(attributes.get("id"))
         if address := attributes.get(LOADING.get(tag)):
-            self.loads.append(address)
+            to_page = tag == "link" and attributes.get("rel") in NEIGHBORS
+            (self.links if to_page else self.loads).append(address)
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
         if tag == "img":
