@@ -135,3 +135,11 @@ def path(text: str) -> Path:
             "mount it there"
         )
     return Path(text)
+
+
+def no_averaging(text: str) -> None:
+    """The type of an option of earlier versions, accepted where it changes nothing."""
+    if float(text) != 0:
+        raise argparse.ArgumentTypeError(
+            "averaging no longer exists; leave this option out"
+        )

@@ -19,7 +19,7 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
-from mnist_code.arguments import Parser, add_setting, path
+from mnist_code.arguments import Parser, add_setting, no_averaging, path
 from mnist_code.checkpoint import Checkpoints, lock
 from mnist_code.config import EXPORT_FILES, SIDE, Config
 from mnist_code.console import checked_output
@@ -101,10 +101,11 @@ def _parser() -> Parser:
         "--teacher", type=path, metavar="FILE",
         help="parameters of the network to learn from, for the recipe distilled",
     )  # fmt: skip
-    # What earlier versions called it
+    # What earlier versions called it, or offered
     recipe.add_argument(
         "--smoothing", dest="label_smoothing", type=float, help=argparse.SUPPRESS
     )
+    recipe.add_argument("--averaging", type=no_averaging, help=argparse.SUPPRESS)
     files = train.add_argument_group("what to write")
     files.add_argument(
         "--out", type=path, default=DEFAULT_FILE, metavar="FILE",

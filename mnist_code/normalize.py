@@ -19,7 +19,8 @@ from mnist_code.evaluation import CHUNK
 
 HEIGHT = 5.0  # standard deviation of the ink's rows in standard form, pixels
 WIDTH = 4.2  # the same for its columns
-LIMITS = 0.4, 1.6  # pixels of the image to one of the result: a 1 isn't made a block
+# Of the scales, in source pixels per pixel of the result: a 1 isn't stretched into a block
+LIMITS = 0.4, 1.6
 MEMBER_KINDS = "none", "moments"  # in a committee with normalization "both", in turn
 
 

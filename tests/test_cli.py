@@ -376,6 +376,7 @@ def test_a_command_is_needed(capsys):
         "predict -p x 7.png": "unknown option -p; did you mean --params?",
         "export --fromat litert": "unknown option --fromat; did you mean --format?",
         "train --out=": "argument --out: the name is empty; give one",
+        "train --averaging 0.9": "argument --averaging: averaging no longer exists; leave",
     }.items(),
 )
 def test_a_typing_error_gets_a_suggestion(typed, message, capsys):
@@ -396,10 +397,11 @@ def test_spellings_of_earlier_versions_still_work(capsys):
     assert parse(["train", "--smoothing", "0.1"]).label_smoothing == 0.1
     assert parse(["train", "--label-smoothing", "0.2"]).label_smoothing == 0.2
     assert parse(["train"]).label_smoothing is None
+    assert parse(["train", "--averaging", "0"]).run
     with pytest.raises(SystemExit, match="0"):
         main(["train", "--help"])
     text = capsys.readouterr().out
-    assert not re.search("--smoothing|--decay", text)
+    assert not re.search("--smoothing|--averaging|--decay", text)
     assert "None" not in text
     assert re.search(r"--epochs N\b.*--learning-rate RATE\b", text, re.DOTALL)
     assert "examples:\n  python -m mnist_code train\n" in text
