@@ -57,7 +57,7 @@ serve: book
 	@echo "The book is on http://127.0.0.1:$(PORT) until you press Ctrl-C"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-# Unit tests and notebooks on two workers; then what measures time, alone.
+# Unit tests and notebooks on two workers; then what wants the machine for itself.
 test: setup tests/node_modules
 	$(BIN)/python -m pytest -n 2 -m "not serial" --durations=25
 	$(BIN)/python -m pytest -m serial tests

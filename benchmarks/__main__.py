@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.parts import LONG, PARTS
-from benchmarks.record import DEFAULT, Record
+from benchmarks.record import Record
 from benchmarks.tables import TABLES, heading
+from mnist_code.book.record import PATH
 from mnist_code.config import DATASETS
 from mnist_code.errors import MnistCodeError
 from mnist_code.interrupts import INTERRUPTED
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--record",
         type=Path,
-        default=DEFAULT,
+        default=PATH,
         metavar="FILE",
         help="default: %(default)s",
     )

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import describe
-from mnist_code.book.record import PATH
+from mnist_code.book.record import PATH, load
 from mnist_code.errors import MnistCodeError
 from mnist_code.files import atomic_write
-
-DEFAULT = PATH  # inside the package, so that a chapter finds it wherever it runs
 
 
 class RecordError(MnistCodeError):
@@ -25,13 +23,13 @@ class Record:
     with each other, so those of two machines never mix.
     """
 
-    def __init__(self, path: Path = DEFAULT, again: bool = False):
+    def __init__(self, path: Path = PATH, again: bool = False):
         self.path, self.again = path, again
         self.parts: dict[str, dict[str, Any]] = {}
         self.machines: dict[str, dict[str, Any]] = {}
         if path.exists():
             try:
-                stored = read(path)
+                stored = load(path)
                 self.parts, self.machines = stored["parts"], stored["machines"]
                 missing = set(self.parts) - set(self.machines)
             except (OSError, ValueError, KeyError, TypeError) as error:
@@ -69,8 +67,3 @@ class Record:
         text = json.dumps({"machines": self.machines, "parts": self.parts}, indent=1)
         with atomic_write(self.path) as file:
             file.write(text.encode() + b"\n")
-
-
-def read(path: Path = DEFAULT) -> dict[str, Any]:
-    """The record as it is stored: {"machines": {part: …}, "parts": {part: {name: …}}}."""
-    return json.loads(path.read_text(encoding="utf-8"))

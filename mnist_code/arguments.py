@@ -125,11 +125,16 @@ def add_setting(command, setting: dataclasses.Field) -> None:
     )
 
 
+def is_address(text: str) -> bool:
+    """Whether a name is an address on the web or in an object store, such as gs://bucket/run."""
+    return re.match(r"[a-z0-9]+://", text) is not None
+
+
 def path(text: str) -> Path:
     """The type of an option that names a file or a folder."""
     if not text:
         raise argparse.ArgumentTypeError("the name is empty; give one")
-    if re.match(r"[a-z0-9]+://", text):
+    if is_address(text):
         raise argparse.ArgumentTypeError(
             f"{text} is an address, not a path; copy what you need to a file system, or "
             "mount it there"

@@ -54,9 +54,8 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     folder = Path(folder)
-    owner = (
-        folder / ".owner"
-    )  # a file of its own: on Windows a locked file cannot be read
+    # A file of its own: on Windows a locked file cannot be read
+    owner = folder / ".owner"
     held = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +174,7 @@ class Checkpoints:
 
         Raises:
             CheckpointError: there is none, or they were made with different random keys.
-            ConfigError: they come from a run with other settings.
+            ConfigError: they come from a run with other settings, or already hold more epochs.
         """
         corrupt: list[Path] = []
         for epoch in reversed(self.epochs()):

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import dataclasses
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,9 +18,17 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
-from mnist_code.arguments import Parser, add_setting, no_averaging, path
+from mnist_code.arguments import Parser, add_setting, is_address, no_averaging, path
 from mnist_code.checkpoint import Checkpoints, lock
-from mnist_code.config import EXPORT_FILES, SIDE, Config
+from mnist_code.config import (
+    EXPORT_FILES,
+    HOST,
+    PORT,
+    READ_SECONDS,
+    SIDE,
+    WAIT_SECONDS,
+    Config,
+)
 from mnist_code.console import checked_output
 from mnist_code.errors import (
     ConfigError,
@@ -53,8 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows `python -m mnist_code`; without it, what was typed.
 
     Returns:
-        The exit status: 0; 1 after an error of input, files or training; 2 for a wrong option;
-        130 after Ctrl-C.
+        The exit status: 0; 1 after an error of input, files or training; 130 after Ctrl-C.
+
+    Raises:
+        SystemExit: its code is 2 for a wrong option, and 0 after --help.
     """
     parser = _parser()
     try:
@@ -180,19 +189,19 @@ def _parser() -> Parser:
         ["", "--host 0.0.0.0 --port 8000"],
     )  # fmt: skip
     serve.add_argument(
-        "--host", default=os.environ.get("MNIST_CODE_HOST", "127.0.0.1"),
+        "--host", default=os.environ.get("MNIST_CODE_HOST", HOST),
         help="address to listen on; 0.0.0.0 lets other machines in (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
-        "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080"),
+        "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", str(PORT)),
         help="0 takes one that is free (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
-        "--read-seconds", type=float, default=10.0, metavar="SECONDS",
+        "--read-seconds", type=float, default=READ_SECONDS, metavar="SECONDS",
         help="how long a client may take to send its request (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
-        "--wait-milliseconds", type=float, default=2.0, metavar="MS",
+        "--wait-milliseconds", type=float, default=1000 * WAIT_SECONDS, metavar="MS",
         help="how long a request waits for others to be classified with (default: %(default)s)",
     )  # fmt: skip
 
@@ -472,7 +481,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _picture(name: str) -> str | bytes:
     """A path, or what a pipe delivers, which can be read only once."""
-    if re.match(r"[a-z]+://", name):
+    if is_address(name):
         raise ImageError(
             f"Cannot read {name}: it is an address on the web. Download the picture, and "
             "give its name."

@@ -21,6 +21,10 @@ DECAY_STEPS = 5
 BATCH_SIZE = 32
 NUM_EPOCHS = 25
 LARGEST = 1e38  # close to the largest float32
+# Where `serve` listens: by default, for this machine alone
+HOST, PORT = "127.0.0.1", 8080
+READ_SECONDS = 10.0  # for a client to send its request
+WAIT_SECONDS = 0.002  # for other requests to join a batch
 EXPORT_FILES = {  # the formats of `export`, and the default name of each file
     "stablehlo": "model.stablehlo",
     "savedmodel": "model.savedmodel",

@@ -59,9 +59,8 @@ def checked_output() -> Iterator[None]:
     Raises:
         OutputError: standard output is closed, or what it goes to is full or gone.
     """
-    if (
-        sys.stderr is None
-    ):  # closed; print() and tqdm would fall back on standard output
+    # It was closed; print() and tqdm would fall back on standard output
+    if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     if sys.stdout is None:
         raise OutputError(
@@ -82,4 +81,6 @@ def checked_output() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):  # `head` has read enough
             raise SystemExit(1) from None
-        raise OutputError(f"Cannot print: {reason(error)}.") from error
+        raise OutputError(
+            f"Cannot print: {reason(error)}. Free some space, or send the output elsewhere."
+        ) from error

@@ -53,7 +53,8 @@ def export(
     Raises:
         FileError: `path` cannot be written, or the folder exists already.
         MissingDependencyError: TensorFlow is not installed; "stablehlo" does not need it.
-        ConfigError: the format is LiteRT's, and the network needs normalized images.
+        ConfigError: the format is none of them; or it's LiteRT's, and the network needs normalized
+            images.
 
     Example:
         >>> import tempfile
@@ -65,6 +66,9 @@ def export(
         >>> restored.call(jnp.zeros((3, 784))).shape
         (3, 10)
     """
+    if format not in EXPORT_FILES:
+        formats = ", ".join(EXPORT_FILES)
+        raise ConfigError(f"format must be one of {formats}, not {format!r}")
     path = Path(EXPORT_FILES[format] if path is None else path)
     if format.startswith("litert") and normalization != "none":
         raise ConfigError(
@@ -151,8 +155,8 @@ def _save_with_tensorflow(
                 module, folder, signatures={"serving_default": module.serve}
             )
     except tf.errors.OpError as error:
-        reason = error.message.split("; ")[-1].lower()
-        raise FileError(f"Cannot write {path}: {reason}. Free some space.") from error
+        why = error.message.split("; ")[-1].lower()
+        raise FileError(f"Cannot write {path}: {why}. Free some space.") from error
     finally:
         jax.config.update(version, default)
 

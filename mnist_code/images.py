@@ -157,9 +157,8 @@ def _remove_lines(
     thin = along - scipy.ndimage.grey_opening(along, size=(height // 16, 1))
     thin = scipy.ndimage.maximum_filter1d(thin, 3, axis=0)  # a line may lean a little
     thin = scipy.ndimage.grey_opening(thin, size=(1, width // 5))
-    thin = scipy.ndimage.grey_closing(
-        thin, size=(1, width // 2)
-    )  # where a stroke hides the line
+    # Where a stroke hides the line
+    thin = scipy.ndimage.grey_closing(thin, size=(1, width // 2))
     faint = 0.06 * ink.max()
     regions, count = scipy.ndimage.label(thin > faint, np.ones((3, 3)))
     ends = [
@@ -171,9 +170,8 @@ def _remove_lines(
         return ink
     mask = np.isin(regions, lines)
     thickness = int(np.ceil(mask.sum() / lines.size / width)) + 1
-    across = scipy.ndimage.grey_opening(
-        ink, size=(thickness, 1)
-    )  # longer runs are strokes
+    # Longer runs are strokes
+    across = scipy.ndimage.grey_opening(ink, size=(thickness, 1))
     return np.where(mask, across, ink)
 
 
@@ -259,7 +257,19 @@ def read_image(
 def read_with_hints(
     source: str | os.PathLike[str] | bytes, max_pixels: int = MAX_PIXELS
 ) -> tuple[UInt8[np.ndarray, "28 28 1"], list[str]]:
-    """Read a picture like `read_image`, and list what makes any answer about it doubtful."""
+    """Read a picture like `read_image`, and list what makes any answer about it doubtful.
+
+    Args:
+        source: the path of a file, or its content.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Returns:
+        The image, 0 to 255, light on black; and for `doubts`, one clause for each sign that
+        something may be wrong.
+
+    Raises:
+        ImageError: as for `read_image`.
+    """
     path = "the image" if isinstance(source, bytes) else os.fspath(source)
     picture = _open(source, path, max_pixels)
     try:

@@ -83,7 +83,8 @@ def accuracy(
         params: the network's parameters, a copy on every device.
         images: float32 from 0 to 1, a copy on every device.
         labels: 0 to 9, a copy on every device.
-        mesh: the devices to divide the images among.
+        mesh: the devices to divide the images among. Each takes its whole share at once, so hidden
+            units need n / devices × units × 4 bytes on each.
 
     Example:
         >>> params = [(jnp.zeros((10, 784)), jax.nn.one_hot(3, 10))]  # always says 3

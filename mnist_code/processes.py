@@ -111,15 +111,16 @@ def check_backend() -> None:
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:
-        if "gloo" in str(
-            error
-        ):  # looks up the name at which the others will find this process
+        # Gloo looks up the name at which the others will find this process
+        if "gloo" in str(error):
             raise ProcessError(
                 f"This machine cannot look up its own name, {socket.gethostname()}, at which "
                 "the other processes would find it. Add that name to /etc/hosts, or change it."
             ) from error
         if not (asked := os.environ.get("JAX_PLATFORMS")):
-            raise DeviceError(f"JAX cannot start: {reason(error)}.") from error
+            raise DeviceError(
+                f"JAX cannot start: {reason(error)}. To use the CPU, set JAX_PLATFORMS=cpu."
+            ) from error
         raise DeviceError(
             f"JAX_PLATFORMS is {asked}, which the JAX installed here cannot use. Unset "
             "JAX_PLATFORMS to use what there is, or install JAX for that kind of device."
@@ -178,7 +179,8 @@ def connect(
     except RuntimeError as error:
         raise ProcessError(
             f"The processes did not find each other at {coordinator}: {reason(error)}. "
-            "Start all of them within two minutes with the same --coordinator and a free port."
+            f"Start all of them within {CONNECT_SECONDS} seconds with the same --coordinator and a "
+            "free port."
         ) from error
     check_backend()
     with suppress_output(1):  # Gloo reports each group of devices that connects

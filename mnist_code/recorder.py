@@ -53,11 +53,15 @@ class Recorder:
                 raise ConfigError("--metrics and --out must name two different files")
 
     def resume(self) -> tuple[int, State | None, list[Path]]:
-        """Read the newest checkpoint, if there is one.
+        """Read the newest checkpoint, if there is one, and write the other files as it has them.
 
         Returns:
             The epoch to begin with (0 without a checkpoint), the state to begin from, and the
             folders of newer checkpoints that are corrupt and were skipped.
+
+        Raises:
+            CheckpointError, ConfigError: no checkpoint can be used, as `Checkpoints.newest` says.
+            FileError: a file cannot be written, or the disk is full.
         """
         if self.checkpoints is None or not self.checkpoints.epochs():
             return 0, None, []

@@ -24,6 +24,14 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from mnist_code.config import (
+    HOST,
+    NUM_PIXELS,
+    PORT,
+    READ_SECONDS,
+    SIDE,
+    WAIT_SECONDS,
+)
 from mnist_code.data import as_vectors
 from mnist_code.errors import (
     ConfigError,
@@ -43,12 +51,11 @@ if TYPE_CHECKING:
 PICTURES = (
     "image/png", "image/jpeg", "application/x-image", "application/octet-stream",
 )  # fmt: skip
+IMAGE_SHAPES = (NUM_PIXELS,), (SIDE, SIDE), (SIDE, SIDE, 1)  # of an image in JSON
 MAX_BYTES = 6 * 2**20  # a photograph from a phone
 MAX_IMAGES = 256  # per request
 MAX_PIXELS = 25_000_000  # per picture; a small file can hold a huge one
 MAX_CONNECTIONS = 512  # further ones are answered with 503
-READ_SECONDS = 10.0  # for a client to send its request
-WAIT_SECONDS = 0.002  # for other requests to join a batch
 STOP_SECONDS = 25  # to finish open requests; SageMaker kills 30 s after asking to stop
 
 
@@ -139,9 +146,7 @@ def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
         images = np.array(instances)
     except (ValueError, OverflowError):  # lists of unequal length, or far too deep
         images = np.array(None)
-    if images.dtype.kind not in "iuf" or images.shape[1:] not in (
-        (784,), (28, 28), (28, 28, 1),
-    ):  # fmt: skip
+    if images.dtype.kind not in "iuf" or images.shape[1:] not in IMAGE_SHAPES:
         raise RequestError(
             400, "Each image must be a list of 784 numbers, or 28 lists of 28 numbers."
         )
@@ -181,7 +186,7 @@ def classifier(
         return np.asarray(compiled(params, padded))[: len(images)]
 
     for exponent in range(MAX_IMAGES.bit_length()):
-        classify(np.zeros((1 << exponent, 784), np.float32))
+        classify(np.zeros((1 << exponent, NUM_PIXELS), np.float32))
     return classify
 
 
@@ -377,11 +382,8 @@ class _Counters:
 class _Watch:
     """Middleware that counts all requests, and logs all but routine checks to standard error."""
 
-    PATHS = (
-        "/ping",
-        "/invocations",
-        "/metrics",
-    )  # a counter for each, and one for the rest
+    # A counter for each, and one for the rest
+    PATHS = "/ping", "/invocations", "/metrics"
 
     def __init__(self, app, counters):
         self.app, self.counters = app, counters
@@ -439,8 +441,8 @@ async def _read(request: Request, seconds: float) -> bytes:
 
 def serve(
     params: Params,
-    host: str = "127.0.0.1",
-    port: int = 8080,
+    host: str = HOST,
+    port: int = PORT,
     read_seconds: float = READ_SECONDS,
     wait_seconds: float = WAIT_SECONDS,
     normalization: str = "none",

@@ -133,16 +133,15 @@ def epochs(
         trained = time.perf_counter()
         if not (_is_finite(new_state) and math.isfinite(train_loss)):
             raise DivergedError(
-                f"The loss stopped being a finite number in epoch {epoch}. "
+                f"The loss or a parameter stopped being a finite number in epoch {epoch}. "
                 f"Try a learning rate below {config.learning_rate:g}."
             )
         state = new_state
-        last = epoch == config.epochs - 1
-        network = state.network if each or last else state.params
         train_accuracy = test_accuracy = None
-        if train_seen is not None:
-            train_accuracy = accuracy(network, train_seen, train_labels, mesh)
-        if each or last:
+        if each or epoch == config.epochs - 1:
+            network = state.network
+            if train_seen is not None:
+                train_accuracy = accuracy(network, train_seen, train_labels, mesh)
             test_accuracy = accuracy(network, test_seen, test_labels, mesh)
         yield EpochResult(
             epoch,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -24,6 +23,7 @@ ARCHIVES = os.environ.get("MNIST_CODE_ARCHIVES")
 import jax  # noqa: E402
 import matplotlib as mpl  # noqa: E402
 import pytest  # noqa: E402
+from helpers import build_book, without_proxy  # noqa: E402
 from pages import browser, server, visit  # noqa: E402, F401 (fixtures)
 
 mpl.use("agg")  # no window, on any machine
@@ -73,11 +73,9 @@ def dataset():
 @pytest.fixture(scope="session")
 def train(dataset):
     """The training images of the digits as vectors, and their labels, on the device."""
-    from mnist_code.data import as_vectors
+    from mnist_code.data import on_device
 
-    return jax.numpy.asarray(as_vectors(dataset.train_images)), jax.numpy.asarray(
-        dataset.train_labels
-    )
+    return on_device(dataset)[:2]
 
 
 @pytest.fixture(scope="session")
@@ -128,22 +126,17 @@ def html(tmp_path_factory):
     return shared / "book" / "_build" / "html"
 
 
-def build_book(out, *more):
-    """Build the book into a folder, as `make book` does; `more` are options."""
-    jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
-    root = Path(__file__).parent.parent
-    options = ["--path-output", out, "-W", "-n", "--keep-going", *more]
-    command = [jupyter_book, "build", root, *options]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout + result.stderr
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """Commands run in a folder of their own, to which their default files go, on the digits."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_CODE_DATASET", "digits")
 
 
 @pytest.fixture
 def lonely(tmp_path):
     """An environment with an empty data folder, no archives, and a network that answers nobody."""
-    known = {
-        name: value for name, value in os.environ.items() if "proxy" not in name.lower()
-    }
+    known = without_proxy()
     known.pop("MNIST_CODE_ARCHIVES", None)
     known.pop("MNIST_CODE_DATASET", None)
     return {

@@ -1,7 +1,13 @@
-"""What test modules share: a small network, answers in NumPy, and comparisons of parameters."""
+"""What test modules share: a small network, answers in NumPy, comparisons, a book that is built."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
@@ -22,6 +28,31 @@ def title(chapter):
     cells = nbformat.read(chapter, 4).cells
     heading = next(c.source for c in cells if c.source.startswith("# "))
     return heading.splitlines()[0].removeprefix("# ").replace("`", "")
+
+
+def build_book(out, *more):
+    """Build the book into a folder, as `make book` does; `more` are options."""
+    jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
+    options = ["--path-output", out, "-W", "-n", "--keep-going", *more]
+    command = [jupyter_book, "build", ROOT, *options]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def free_port():
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def without_proxy():
+    """The environment, without what may stand between two processes, or a process and the web."""
+    return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
+
+
+def parse_script(text):
+    """The object that a page's script defines."""
+    return json.loads(text[text.index("{") : text.rindex("}") + 1])
 
 
 def numpy_predict(params, images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -22,6 +23,13 @@ MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+# Serious faults that axe-core finds by these rules, or by all.
+FAULTS = """async (rules) => {
+    const options = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
+    const { violations } = await axe.run(document, options);
+    return violations.filter((v) => ["serious", "critical"].includes(v.impact))
+        .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`));
+}"""
 BROKEN = "[...document.images].filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
 
 
@@ -42,19 +50,26 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def server(html):
-    """The built book on a server, as its address."""
+@contextlib.contextmanager
+def serving(folder):
+    """Put a folder on a server, and yield its address."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_):
             pass
 
-    handler = functools.partial(Quiet, directory=str(html))
+    handler = functools.partial(Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def server(html):
+    """The built book on a server, as its address."""
+    with serving(html) as address:
+        yield address
 
 
 class Visit:
@@ -62,22 +77,33 @@ class Visit:
 
     def __init__(self, context, address, scripts=True):
         self.page = context.new_page()
-        self.requests, self.complaints = [], []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("requestfailed", lambda r: self.complaints.append(f"no {r.url}"))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._requests, self._complaints = [], []
+        self.page.on("request", lambda request: self._requests.append(request.url))
+        self.page.on("requestfailed", lambda r: self._complaints.append(f"no {r.url}"))
+        self.page.on("pageerror", lambda error: self._complaints.append(str(error)))
         self.page.on(
-            "response", lambda r: r.status < 400 or self.complaints.append(r.url)
+            "response", lambda r: r.status < 400 or self._complaints.append(r.url)
         )
         self.page.on("console", self._console)
         self.page.goto(address)
-        self.page.wait_for_load_state("networkidle")
         if scripts:
             self.page.evaluate("window.MathJax ? MathJax.startup.promise : null")
 
     def _console(self, message):
         if message.type in ("error", "warning"):
-            self.complaints.append(message.text)
+            self._complaints.append(message.text)
+
+    @property
+    def requests(self):
+        """The addresses it asked for, once nothing has been on its way for a moment."""
+        self.page.wait_for_load_state("networkidle")
+        return self._requests
+
+    @property
+    def complaints(self):
+        """Errors, warnings and failed requests, likewise."""
+        self.page.wait_for_load_state("networkidle")
+        return self._complaints
 
     def outside(self, address):
         """Requests to anywhere but where the page itself lies."""

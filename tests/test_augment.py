@@ -32,7 +32,9 @@ def elastic(key, image, strength=1.0):
 
 
 ALL = pytest.mark.parametrize("distortion", [affine, elastic, distort])
-FIELDS = pytest.mark.parametrize("field", [affine_displacement, elastic_displacement])
+DISPLACEMENTS = pytest.mark.parametrize(
+    "displacement", [affine_displacement, elastic_displacement]
+)
 
 
 @pytest.fixture
@@ -49,11 +51,11 @@ def batch_of(distortion, images, strength=1.0, seed=0):
     return jax.vmap(distortion, (0, 0, None))(keys(len(images), seed), images, strength)
 
 
-@FIELDS
-def test_warp_is_that_of_scipy(images, field):
+@DISPLACEMENTS
+def test_warp_is_that_of_scipy(images, displacement):
     """Rows for columns, a move the wrong way, a border that is not black."""
     for key, image in zip(keys(5), images, strict=False):
-        moves = field(key, 2.0)
+        moves = displacement(key, 2.0)
         places = np.indices((28, 28)) + np.float64(moves)
         expected = ndimage.map_coordinates(np.float64(image), places, order=1)
         inside = ((places >= 0) & (places <= 27)).all(0)
@@ -112,15 +114,16 @@ def test_digits_stay_where_they_are_on_average(images, distortion):
         assert float(centers[0]) == pytest.approx(float(centers[1]), abs=0.4)
 
 
-@FIELDS
-def test_fields_have_the_strength_that_is_promised(field):
+@DISPLACEMENTS
+def test_fields_have_the_strength_that_is_promised(displacement):
     """A strength applied twice or not at all; moves that are largest in the middle."""
     fields = [
-        jax.vmap(field, (0, None))(keys(500), strength) for strength in (1.0, 2.0)
+        jax.vmap(displacement, (0, None))(keys(500), strength)
+        for strength in (1.0, 2.0)
     ]
     np.testing.assert_allclose(2 * fields[0], fields[1], rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(fields[0].mean((0, 2, 3)), 0, atol=0.15)
-    if field is elastic_displacement:
+    if displacement is elastic_displacement:
         np.testing.assert_allclose(fields[0].std(0), ELASTICITY, rtol=0.2)
 
 
@@ -136,7 +139,7 @@ def test_a_turn_is_a_turn():
     """A matrix transposed: a stretch along the diagonal in place of a rotation.
 
     Over many keys, turn and slant aside, the moves of a rotation are at right angles to the
-    place; on average the field has as much of one sense of turning as of the other.
+    place; on average the displacement has as much of one sense of turning as of the other.
     """
     fields = np.asarray(jax.vmap(affine_displacement)(keys(4000)))
     rows, columns = np.indices((28, 28)) - 13.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import helpers
@@ -10,8 +9,8 @@ import jax.numpy as jnp
 import nbformat
 import numpy as np
 import pytest
-from helpers import ROOT
-from pages import AXE, BROKEN, PHONE, TOO_WIDE, draw_stroke
+from helpers import ROOT, parse_script
+from pages import AXE, BROKEN, FAULTS, PHONE, TOO_WIDE, draw_stroke
 
 from mnist_code import data
 from mnist_code.evaluation import accuracy
@@ -60,12 +59,6 @@ def test_pages_open_from_the_file_system(html, visit):
 
 EVERYTHING_OPEN = """document.querySelectorAll(
     ".toggle-button-hidden, details:not([open]) > summary").forEach((e) => e.click())"""
-FAULTS = """async (rules) => {
-    const options = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
-    const { violations } = await axe.run(document, options);
-    return violations.filter((v) => ["serious", "critical"].includes(v.impact))
-        .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`));
-}"""
 
 
 @pytest.mark.slow
@@ -189,7 +182,7 @@ def test_motion_stops_for_those_who_ask(server, visit):
 def network():
     """What the page's script holds, decoded here by itself."""
     text = (ROOT / "_static" / "network.js").read_text(encoding="utf-8")
-    network = json.loads(text[text.index("{") : text.rindex("}") + 1])
+    network = parse_script(text)
     place = {character: number for number, character in enumerate(network["alphabet"])}
     params, width = [], 784
     for layer in network["layers"]:

@@ -2,66 +2,52 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from helpers import CHAPTERS, ROOT, title
-
-from conftest import build_book
+from helpers import CHAPTERS, ROOT, build_book, title
+from pages import serving
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def serve():
-    """Put a folder on a server, and give its address."""
-    servers = []
+@pytest.fixture(scope="module")
+def build(tmp_path_factory):
+    """Build the book with a builder, and return its folder; what was read once serves them all."""
+    out = tmp_path_factory.mktemp("book")
 
-    def start(folder):
-        class Quiet(SimpleHTTPRequestHandler):
-            def log_message(self, *_):
-                pass
+    def build(builder):
+        build_book(out, "--builder", builder)
+        return out / "_build" / builder
 
-        handler = functools.partial(Quiet, directory=str(folder))
-        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), handler))
-        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return build
 
 
 @pytest.mark.parametrize(
     ("builder", "draw"), [("dirhtml", "draw/"), ("singlehtml", "index.html")]
 )
-def test_the_draw_page_answers(builder, draw, tmp_path, serve, visit):
+def test_the_draw_page_answers(builder, draw, build, visit):
     """Scripts looked for beside the page: a square to draw in, and no answer."""
-    build_book(tmp_path, "--builder", builder)
-    address = f"{serve(tmp_path / '_build' / builder)}/{draw}"
-    seen = visit(address)
-    if (
-        builder == "singlehtml"
-    ):  # the theme asks for an index, and this builder writes none
-        missing = [c for c in seen.complaints if "searchindex.js" not in c]
-        seen.complaints = [c for c in missing if "404" not in c and "MIME" not in c]
-    assert seen.complaints == []
-    assert seen.outside(address) == []
-    assert seen.page.locator("[data-draw=answer]").inner_text().startswith("A 7, ")
+    with serving(build(builder)) as start:
+        address = f"{start}/{draw}"
+        seen = visit(address)
+        complaints = seen.complaints
+        if builder == "singlehtml":
+            # The theme asks for an index of words, and this builder writes none.
+            index = ("searchindex.js", "404", "MIME")
+            complaints = [c for c in complaints if not any(word in c for word in index)]
+        assert complaints == []
+        assert seen.outside(address) == []
+        assert seen.page.locator("[data-draw=answer]").inner_text().startswith("A 7, ")
 
 
-def test_latex_has_every_chapter(tmp_path):
+def test_latex_has_every_chapter(build):
     """A picture that LaTeX cannot read, or a chapter that is not there."""
-    build_book(tmp_path, "--builder", "latex")
-    written = tmp_path / "_build" / "latex"
+    written = build("latex")
     text = (written / "first-program-in-jax.tex").read_text(encoding="utf-8")
     for chapter in CHAPTERS:
         assert f"chapter{{{title(chapter)}}}" in text

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import jax
-import numpy as np
 import pytest
+from helpers import same_bits
 
 from mnist_code import cli
 from mnist_code.checkpoint import KEEP, Checkpoints, lock
@@ -31,12 +31,6 @@ RECIPE = Config(
     epochs=5, batch_size=128, learning_rate=0.1, optimizer="nesterov", schedule="one-cycle",
     distortion=1.0,
 )  # fmt: skip
-
-
-def same(one, other):
-    """Whether two trees hold the same bits."""
-    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in pairs)
 
 
 @pytest.fixture(scope="module")
@@ -77,11 +71,11 @@ def test_a_run_that_goes_on_ends_with_the_same_bits(run, dataset, tmp_path):
     config, results = run
     saved(tmp_path, config, results[:3])
     found = Checkpoints(tmp_path, config, "digits").newest()
-    assert same(found.state, results[2].state)
+    assert same_bits(found.state, results[2].state)
     assert found.history == [result.metrics() for result in results[:3]]
     rest = list(epochs(dataset, config, found.state, start_epoch=len(found.history)))
     assert [result.epoch for result in rest] == [3, 4]
-    assert same(rest[-1].state, results[-1].state)
+    assert same_bits(rest[-1].state, results[-1].state)
 
 
 def test_the_last_few_are_kept(run, tmp_path):
@@ -119,7 +113,7 @@ def test_a_damaged_newest_one_is_named_and_the_one_before_used(damage, run, tmp_
         damage(path)
         found = Checkpoints(tmp_path, config, "digits").newest()
         assert found.corrupt == [tmp_path / "2"]
-        assert same(found.state, results[1].state)
+        assert same_bits(found.state, results[1].state)
         assert len(found.history) == 2
         path.write_bytes(content)
     damage(largest)  # and the next save of that epoch replaces it
@@ -127,7 +121,7 @@ def test_a_damaged_newest_one_is_named_and_the_one_before_used(damage, run, tmp_
     checkpoints.save(results[2], [result.metrics() for result in results[:3]])
     found = checkpoints.newest()
     assert found.corrupt == []
-    assert same(found.state, results[2].state)
+    assert same_bits(found.state, results[2].state)
 
 
 def test_one_that_was_not_finished_does_not_count(run, tmp_path):

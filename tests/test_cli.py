@@ -16,28 +16,23 @@ import time
 import jax
 import numpy as np
 import pytest
+from helpers import same_bits
 from PIL import Image
 from safetensors.numpy import save
 
 from mnist_code import cli, recorder, training
 from mnist_code.cli import main
 from mnist_code.config import Config
-from mnist_code.data import as_vectors, load
+from mnist_code.data import as_vectors
 from mnist_code.images import as_text, read_image
 from mnist_code.model import probabilities
 from mnist_code.recipes import recipe_for
 from mnist_code.storage import load_network, load_params, save_params
 from mnist_code.training import epochs, fit
 
+pytestmark = pytest.mark.usefixtures("own_folder")
 FIELDS = ["epoch", "train_loss", "train_accuracy", "test_accuracy", "train_seconds",
           "evaluate_seconds"]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    """The default output file goes to the current folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MNIST_CODE_DATASET", "digits")
 
 
 @pytest.fixture
@@ -62,13 +57,6 @@ def one_sentence(text):
     return text
 
 
-def same(params, others):
-    return all(
-        np.array_equal(a, b)
-        for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(others), strict=True)
-    )
-
-
 # Train, evaluate, predict
 
 
@@ -82,7 +70,7 @@ def test_train_saves_what_fit_would(capsys, dataset, tmp_path):
     captured = capsys.readouterr()
     config = Config(epochs=3, batch_size=48, learning_rate=0.5, seed=7)
     expected, history = fit(dataset, config)
-    assert same(load_params("out"), expected)
+    assert same_bits(load_params("out"), expected)
 
     lines = [
         json.loads(line) for line in (tmp_path / "metrics").read_text().splitlines()
@@ -553,7 +541,7 @@ def test_divergence_keeps_the_last_good_parameters(
     captured = capsys.readouterr()
     assert re.search(r"in epoch 2\. Try", captured.err)
     assert "params.safetensors holds the parameters of epoch 1." in captured.err
-    assert same(load_params("params.safetensors"), good)
+    assert same_bits(load_params("params.safetensors"), good)
     assert len((tmp_path / "metrics").read_text().splitlines()) == 2
 
 
@@ -600,12 +588,10 @@ def test_ctrl_c_keeps_the_last_whole_epoch(start, dataset, tmp_path):
         error,
     ).groups()
     reported = [2, *map(int, re.findall(r"^epoch +(\d+)", out, re.MULTILINE))]
-    assert int(told) - reported[-1] in (
-        0,
-        1,
-    )  # the signal may come between saving and telling
+    # The signal may come between saving and telling
+    assert int(told) - reported[-1] in (0, 1)
     *_, last = epochs(dataset, Config(epochs=int(told) + 1))
-    assert same(load_params("params.safetensors"), last.params)
+    assert same_bits(load_params("params.safetensors"), last.params)
     assert [path.name for path in tmp_path.iterdir()] == ["params.safetensors"]
 
 
@@ -724,7 +710,7 @@ def test_ctrl_c_while_saving_tells_the_epoch_in_the_file(capsys, dataset, monkey
     assert main(["train", "--epochs", "3"]) == 130
     assert "holds the parameters of epoch 0." in capsys.readouterr().err
     (first,) = epochs(dataset, Config(epochs=1))
-    assert same(load_params("params.safetensors"), first.params)
+    assert same_bits(load_params("params.safetensors"), first.params)
 
 
 # A full disk, and no network
@@ -855,11 +841,11 @@ def test_default_options_learn_the_digits(dataset):
 
 
 @pytest.mark.slow
-def test_default_options_learn_mnist(archives):
+@pytest.mark.serial  # its products of matrices keep all cores busy
+def test_default_options_learn_mnist(mnist):
     """A change that costs accuracy: at least 98.3 % after 25 epochs, the mean of three seeds."""
-    dataset = load("mnist")
     configs = [Config(seed=seed, evaluate="end") for seed in range(3)]
-    found = [fit(dataset, config)[1][-1].test_accuracy for config in configs]
+    found = [fit(mnist, config)[1][-1].test_accuracy for config in configs]
     assert np.mean(found) >= 0.983
 
 

@@ -221,9 +221,12 @@ def tiny_notebook():
 
 SHELLS = {
     "plain": {},
-    "Agg": {"MPLBACKEND": "Agg"},
-    "float64": {"JAX_ENABLE_X64": "1"},
-    "no home": {"HOME": "/dev/null/nowhere", "MPLCONFIGDIR": ""},
+    "odd": {
+        "MPLBACKEND": "Agg",
+        "JAX_ENABLE_X64": "1",
+        "HOME": "/dev/null/nowhere",
+        "MPLCONFIGDIR": "",
+    },
     "GPU": {"JAX_PLATFORMS": ""},  # as if conftest.py did not choose the CPU
     "one at a time": {"PYTEST_ADDOPTS": "-n 0"},
     "shuffled": {"PYTEST_ADDOPTS": "--randomly-seed=3"},

@@ -78,9 +78,8 @@ def test_a_fresh_process_without_the_package_answers_alike(
             expected = probabilities(trained, jnp.asarray(images[:count]))
             near = 0.1 if name == "litert8" else 1e-4  # weights of 8 bits are coarse
             np.testing.assert_allclose(found[batch], expected, rtol=0, atol=near)
-    assert (
-        np.ptp(expected) > 0.5
-    )  # it is sure of some, so the comparison says something
+    # It is sure of some, so the comparison says something
+    assert np.ptp(expected) > 0.5
 
 
 def test_stablehlo_is_for_every_platform(trained):

@@ -15,7 +15,7 @@ from pictures import READ, REFUSE, bar, on_page, plain, thumb
 from PIL import Image, ImageFilter
 
 from mnist_code.config import Config
-from mnist_code.data import as_vectors, load
+from mnist_code.data import as_vectors
 from mnist_code.errors import ImageError
 from mnist_code.evaluation import predicted_labels
 from mnist_code.images import (
@@ -273,20 +273,18 @@ def test_redrawn_digits_are_recognized(dataset, trained, manner, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def mnist(archives):
-    """MNIST, and a network that reads about 97.5% of it."""
-    dataset = load("mnist")
-    return dataset, fit(dataset, Config(epochs=8))[0]
+def reader(mnist):
+    """A network that reads about 97.5% of MNIST."""
+    return fit(mnist, Config(epochs=8))[0]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: manner.__name__[1:])
-def test_redrawn_images_of_mnist_are_recognized(mnist, manner, tmp_path):
+def test_redrawn_images_of_mnist_are_recognized(mnist, reader, manner, tmp_path):
     """As above, with thinner and more varied strokes."""
-    dataset, params = mnist
-    images, labels = dataset.test_images[:150], dataset.test_labels[:150]
+    images, labels = mnist.test_images[:150], mnist.test_labels[:150]
     original, redrawn = _recognized(
-        params, images, labels, manner, tmp_path / "picture"
+        reader, images, labels, manner, tmp_path / "picture"
     )
     # Reading ruled paper, shadows and blackboards costs plain pictures a point or two.
     assert redrawn >= original - (0.07 if manner is _small_on_large_page else 0.045)
@@ -322,9 +320,8 @@ def _read_or_refused(params, images, labels, manner):
 
 @pytest.mark.parametrize(
     "manner",
-    [
-        manner for manner in READ if manner.__name__ != "hairline"
-    ],  # digits have thick strokes
+    # Digits have thick strokes
+    [manner for manner in READ if manner.__name__ != "hairline"],
     ids=lambda manner: manner.__name__,
 )
 def test_digits_in_hard_pictures_are_recognized(dataset, trained, manner):
@@ -335,21 +332,19 @@ def test_digits_in_hard_pictures_are_recognized(dataset, trained, manner):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("manner", READ, ids=lambda manner: manner.__name__)
-def test_mnist_in_hard_pictures_is_recognized(mnist, manner):
+def test_mnist_in_hard_pictures_is_recognized(mnist, reader, manner):
     """As above, with thinner and more varied strokes."""
-    dataset, params = mnist
-    images, labels = dataset.test_images[:100], dataset.test_labels[:100]
+    images, labels = mnist.test_images[:100], mnist.test_labels[:100]
     least = 0.95 if manner is plain else 0.85 if manner.__name__ == "hairline" else 0.88
-    assert _read_or_refused(params, images, labels, manner)[0] >= least
+    assert _read_or_refused(reader, images, labels, manner)[0] >= least
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("manner", REFUSE, ids=lambda manner: manner.__name__)
-def test_what_hides_the_digit_is_refused_or_ignored(mnist, manner):
+def test_what_hides_the_digit_is_refused_or_ignored(mnist, reader, manner):
     """A confident answer about a thumb, a bar, a table, or two thirds of a digit."""
-    dataset, params = mnist
-    images, labels = dataset.test_images[:60], dataset.test_labels[:60]
-    right, refused = _read_or_refused(params, images, labels, manner)
+    images, labels = mnist.test_images[:60], mnist.test_labels[:60]
+    right, refused = _read_or_refused(reader, images, labels, manner)
     assert right + refused >= 0.98
     assert refused >= 0.98
 
@@ -358,7 +353,7 @@ def test_what_hides_the_digit_is_refused_or_ignored(mnist, manner):
 @pytest.mark.parametrize("name", READ_FROM_PAPER)
 def test_what_to_expect_after_training_on_the_digits(name, dataset, mnist):
     """A promise of the command that pictures of other people's digits do not keep."""
-    images, labels = mnist[0].test_images[:300], mnist[0].test_labels[:300]
+    images, labels = mnist.test_images[:300], mnist.test_labels[:300]
     params, _ = fit(dataset, recipe_for(name, "digits"))
     right, refused = _read_or_refused(params, images, labels, plain)
     print(f"{name}: {right:.1%} of plain pictures right, {refused:.1%} refused")

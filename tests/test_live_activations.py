@@ -112,9 +112,8 @@ def test_mouse_drags_the_point(html, visit, picture):
     drawing = figure.locator("svg").nth(picture)
     drawing.scroll_into_view_if_needed()
     box = drawing.bounding_box()
-    unit = (
-        box["width"] / 360
-    )  # the chart's own pixels; x from −5.5 to 5.5 is at 52 to 348
+    # The chart's own pixels; x from −5.5 to 5.5 is at 52 to 348
+    unit = box["width"] / 360
     seen.page.mouse.move(box["x"] + 200 * unit, box["y"] + 100 * unit)
     seen.page.mouse.down()
     target = 52 + (3 + 5.5) / 11 * (348 - 52)

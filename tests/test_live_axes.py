@@ -11,8 +11,7 @@ import pytest
 from helpers import ROOT
 from live_figures import faults_everywhere
 from live_figures import functions as functions_of
-from pages import AXE, PHONE, TOO_WIDE
-from test_browser import FAULTS
+from pages import AXE, FAULTS, PHONE, TOO_WIDE
 
 PAGE = "chapters/06_vmap.html"
 AXES = list(itertools.product((None, 0, 1), (None, 0, 1), (0, 1)))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import ROOT, parse_script
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mnist_code.browser import ALPHABET, LARGEST, quantize, script, to_text
 
-ROOT = Path(__file__).parent.parent
 MATRICES = arrays(np.float32, (3, 7), elements=st.floats(-100, 100, width=32))
 
 
@@ -24,11 +22,6 @@ def decode(text):
     """The integers behind characters, without the module's own arithmetic."""
     zigzag = [0] + [sign * n for n in range(1, 129) for sign in (-1, 1)]
     return [zigzag[ALPHABET.index(character)] for character in text]
-
-
-def parse(text):
-    """The object that a script defines."""
-    return json.loads(text[text.index("{") : text.rindex("}") + 1])
 
 
 @given(MATRICES)
@@ -60,7 +53,7 @@ def test_the_script_holds_the_network():
     images = generator.integers(0, 256, (2, 28, 28, 1)).astype(np.uint8)
     params = [(jnp.asarray(weights), jnp.asarray(biases))]
     text = script(params, images, np.array([3, 8]), {"dataset": "none"})
-    network = parse(text)
+    network = parse_script(text)
     (layer,) = network["layers"]
     assert layer["inputs"] == [0, 2, 3, 5]
     assert np.array_equal(np.float32(layer["biases"]), biases)
@@ -83,7 +76,7 @@ def test_anyone_can_make_it(tmp_path, lonely):
     options = ["--dataset", "digits", "--epochs", "5", "--out", out]
     environment = {**lonely, "PYTHONPATH": str(ROOT)}
     subprocess.run([*tool, *options], check=True, env=environment, capture_output=True)
-    network = parse(out.read_text(encoding="utf-8"))
+    network = parse_script(out.read_text(encoding="utf-8"))
     facts = network["facts"]
     assert facts["dataset"] == "digits"
     assert facts["images"] == 357

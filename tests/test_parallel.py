@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import re
 import signal
 import socket
@@ -15,6 +14,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from helpers import free_port, largest_difference, without_proxy
 
 from mnist_code import evaluation, processes
 from mnist_code.cli import main
@@ -26,16 +26,12 @@ from mnist_code.recipes import recipe_epoch, start
 from mnist_code.storage import load_params
 from mnist_code.training import epochs
 
+pytestmark = pytest.mark.usefixtures("own_folder")
 CLASSIC = Config(epochs=2, learning_rate=0.1)
 RECIPE = Config(
     epochs=2, batch_size=128, learning_rate=0.1, optimizer="nesterov", schedule="one-cycle",
     initialization="he", label_smoothing=0.1, distortion=1.0,
 )  # fmt: skip
-
-
-def largest_difference(one, other):
-    pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
-    return max(np.abs(np.asarray(a) - np.asarray(b)).max() for a, b in pairs)
 
 
 # Many devices
@@ -130,12 +126,6 @@ def test_an_epoch_is_compiled_once(dataset):
 # The command
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MNIST_CODE_DATASET", "digits")
-
-
 def test_the_command_trains_on_many_devices(capsys, tmp_path):
     """An option that is not passed on."""
     options = ["train", "--epochs=2", "--learning-rate=0.3", "--out"]
@@ -174,23 +164,17 @@ def test_options_that_do_not_fit_are_told(options, message, capsys):
 # Many processes
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def start_two(folder, *options):
     """Two processes with two devices each; they train one model."""
     command = [
         "train", "--dataset=digits", "--devices=2", "--processes=2", *options,
         f"--coordinator=127.0.0.1:{free_port()}",
     ]  # fmt: skip
-    environment = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
     return [
         subprocess.Popen(
             [sys.executable, "-m", "mnist_code", *command, f"--process-id={number}"],
             cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=environment,
+            env=without_proxy(),
         )
         for number in (0, 1)
     ]  # fmt: skip

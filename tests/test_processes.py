@@ -8,20 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from helpers import free_port, without_proxy
 
 from mnist_code import processes
 from mnist_code.errors import ConfigError, ProcessError
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-@pytest.fixture
-def without_proxy():
-    """The environment, without what may stand between two processes."""
-    return {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
 
 
 @pytest.mark.parametrize("platform", ["cuda", "gpu", "tpu", "nonsense"])
@@ -62,7 +52,7 @@ def test_a_host_that_gets_an_address_later_is_waited_for(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_machine_that_does_not_know_its_own_name_is_told(tmp_path, without_proxy):
+def test_a_machine_that_does_not_know_its_own_name_is_told(tmp_path):
     """A traceback that ends in Gloo's source."""
     rename = ["unshare", "--uts", "--map-root-user", "sh", "-c"]
     script = 'hostname name-without-address && exec "$@"'
@@ -75,7 +65,7 @@ def test_a_machine_that_does_not_know_its_own_name_is_told(tmp_path, without_pro
         subprocess.Popen(
             [*rename, script, "-", *command, f"--process-id={number}"],
             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=without_proxy,
+            env=without_proxy(),
         )
         for number in (0, 1)
     ]  # fmt: skip

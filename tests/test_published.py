@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+from helpers import ROOT
 
 from mnist_code.book import published
 
-PAGE = Path(__file__).parent.parent / "appendices" / "departures.md"
+PAGE = ROOT / "appendices" / "departures.md"
 
 
 def row(name):

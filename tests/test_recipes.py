@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_model import numpy_predict
-from test_training import SMALL, assert_close, batch_of, same_bits
+from helpers import SMALL, assert_close, batch_of, numpy_predict, same_bits
 
 from mnist_code import recipes
 from mnist_code.config import Config

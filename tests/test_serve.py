@@ -16,12 +16,12 @@ import sys
 import threading
 import time
 from importlib import metadata
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from helpers import ROOT
 from PIL import Image
 
 from mnist_code import serve as module
@@ -566,7 +566,6 @@ def test_an_error_knows_its_status():
 
 # The container
 
-ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 

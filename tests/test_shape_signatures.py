@@ -8,16 +8,15 @@ import re
 import subprocess
 import sys
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import pytest
+from helpers import ROOT
 from jaxtyping import Array, Float
 
 from mnist_code.book import shape_signatures as extension
 
-ROOT = Path(__file__).parent.parent
 REFERENCE = (ROOT / "appendices" / "reference.md").read_text(encoding="utf-8")
 MODULES = re.findall(r"automodule:: mnist_code\.([\w.]+)", REFERENCE)
 CONFIGURATION = f"""

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from helpers import ROOT, largest_difference, numpy_gradients
 from jax.nn import one_hot
-from pages import AXE, PHONE, draw_stroke
+from pages import AXE, FAULTS, PHONE, draw_stroke
 
 from mnist_code import data
 from mnist_code.config import Config
@@ -675,12 +675,7 @@ def test_axe_finds_nothing_while_it_learns(server, visit, scheme):
     press(page, "That was a 4")
     page.wait_for_timeout(500)
     page.add_script_tag(path=AXE)
-    faults = page.evaluate(
-        """async () => (await axe.run("article")).violations
-            .filter((v) => ["serious", "critical"].includes(v.impact))
-            .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`))"""
-    )
-    assert faults == []
+    assert page.evaluate(FAULTS, []) == []
     assert seen.complaints == []
 
 

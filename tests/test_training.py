@@ -10,9 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import (
+    SMALL,
+    assert_close,
+    batch_of,
+    copied,
+    numpy_gradients,
+    numpy_loss,
+    numpy_predict,
+    same_bits,
+)
 from jax.nn import one_hot
 from jaxtyping import TypeCheckError
-from test_model import numpy_predict
 
 from mnist_code.config import Config
 from mnist_code.data import Dataset, on_device
@@ -22,52 +31,7 @@ from mnist_code.model import batched_predict, init_network_params
 from mnist_code.recipes import recipe_epoch
 from mnist_code.training import epochs, fit
 
-SMALL = (784, 16, 10)
 BATCHES = [1, 31, 32]
-
-
-def numpy_loss(params, images, targets):
-    """Cross-entropy by hand, in float64."""
-    logits = numpy_predict(params, images)
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    return -np.mean(np.log((probabilities * targets).sum(1)))
-
-
-def numpy_gradients(params, images, targets):
-    """Back-propagation by hand through one hidden layer of swish, in float64."""
-    ((w0, b0), (w1, b1)) = [
-        (np.float64(weights), np.float64(biases)) for weights, biases in params
-    ]
-    x = np.float64(images)
-    before = x @ w0.T + b0
-    gate = 1 / (1 + np.exp(-before))
-    hidden = before * gate
-    logits = hidden @ w1.T + b1
-    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    d_logits = (probabilities - targets) / len(x)
-    d_before = d_logits @ w1 * (gate + before * gate * (1 - gate))
-    return [(d_before.T @ x, d_before.sum(0)), (d_logits.T @ hidden, d_logits.sum(0))]
-
-
-def batch_of(count, scale=0.2, sizes=SMALL):
-    """Parameters, images and one-hot targets, random."""
-    keys = jax.random.split(jax.random.key(count), 3)
-    targets = one_hot(jax.random.randint(keys[2], (count,), 0, 10), 10)
-    params = init_network_params(keys[0], sizes, scale)
-    return params, jax.random.uniform(keys[1], (count, 784)), targets
-
-
-def assert_close(params, expected, **tolerance):
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, **tolerance), params, expected
-    )
-
-
-def same_bits(params, others):
-    return all(
-        np.asarray(a).tobytes() == np.asarray(b).tobytes()
-        for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(others), strict=True)
-    )
 
 
 @pytest.mark.parametrize("count", BATCHES)
@@ -123,9 +87,8 @@ def test_a_perfect_network_scores_zero():
 def test_large_logits_neither_overflow_nor_lose_the_gradient(size):
     """exp(logits) computed as it stands: inf, and a gradient of NaN."""
     targets = one_hot(jnp.array([0, 1]), 10)
-    images = with_logits(
-        np.eye(2, 10, 1, np.float32) * np.float32(size)
-    )  # row 0 wrong, row 1 too
+    # Row 0 wrong, row 1 too
+    images = with_logits(np.eye(2, 10, 1, np.float32) * np.float32(size))
     value, gradients = jax.value_and_grad(loss)(logit_network(), images, targets)
     wrong = numpy_predict(logit_network(), images)
     expected = np.mean(wrong.max(1) - wrong[[0, 1], [0, 1]])
@@ -195,10 +158,6 @@ def test_the_step_size_decays_as_the_book_says():
     assert learning_rate(
         3, initial=0.5, decay_rate=0.1, decay_steps=3
     ) == pytest.approx(0.05)
-
-
-def copied(params):
-    return jax.tree.map(jnp.copy, params)
 
 
 @pytest.mark.parametrize(
@@ -286,9 +245,8 @@ def test_what_was_yielded_stays_readable(dataset):
     """Buffers given away to the next epoch while the caller still holds them."""
     history = list(epochs(dataset, Config(epochs=3, layer_sizes=SMALL)))
     assert [result.epoch for result in history] == [0, 1, 2]
-    weights = [
-        np.asarray(result.params[0][0]) for result in history
-    ]  # a deleted buffer raises
+    # A deleted buffer raises
+    weights = [np.asarray(result.params[0][0]) for result in history]
     assert not (weights[0] == weights[1]).all()
     assert not (weights[1] == weights[2]).all()
 
@@ -343,7 +301,6 @@ def test_results_of_an_epoch_are_of_its_own_parameters(dataset):
         assert found == pytest.approx(
             (logits.argmax(1) == labels).mean(), abs=1.5 / len(labels)
         )
-    assert "params" not in last.metrics()
     assert all(type(value) in (int, float) for value in last.metrics().values())
 
 

@@ -102,9 +102,8 @@ def run(path: Path) -> None:
             continue
         cell.outputs = merge_streams([without_paths(output) for output in cell.outputs])
         for output in cell.outputs:
-            if (
-                output.output_type == "error"
-            ):  # the last line says it; frames differ by version
+            # The last line says it; frames differ by version
+            if output.output_type == "error":
                 output.traceback = [f"{output.ename}: {output.evalue}"]
             data = output.get("data", {})
             if "image/png" in data:

@@ -11,9 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from mnist_code.data._digits import TEST_EXAMPLES
+from mnist_code.data._digits import split_digits
 from mnist_code.errors import MnistCodeError
 from mnist_code.files import atomic_write
 
@@ -23,22 +21,13 @@ LETTERS = "abcdefghijklmnopq"  # 0 to 16
 
 def script() -> str:
     """A classic script that defines `DIGITS`: pixels and labels, in the package's order."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    digits = load_digits()
-    parts = train_test_split(
-        np.arange(len(digits.target)),
-        test_size=TEST_EXAMPLES,
-        stratify=digits.target,
-        random_state=0,
-    )
+    pictures, labels, parts = split_digits()
     packed = {
         name: {
-            "labels": "".join(map(str, digits.target[part])),
-            "pixels": "".join(LETTERS[int(p)] for p in digits.images[part].ravel()),
+            "labels": "".join(map(str, labels[places])),
+            "pixels": "".join(LETTERS[int(p)] for p in pictures[places].ravel()),
         }
-        for name, part in zip(("train", "test"), parts, strict=True)
+        for name, places in parts.items()
     }
     text = json.dumps(packed, separators=(",", ":"))
     return f"// Made by `make digits`; tools/train_digits.py says how.\nconst DIGITS = {text};\n"

@@ -9,12 +9,15 @@ from typing import Any
 PATH = Path(__file__).with_name("record.json")
 
 
-def load() -> dict[str, Any]:
-    """Read the record: its parts, one for each question, and the machine that measured each.
+def load(path: Path = PATH) -> dict[str, Any]:
+    """Read a record: its parts, one for each question, and the machine that measured each.
+
+    Args:
+        path: by default, the record that comes with the book.
 
     Example:
         >>> record = load()
         >>> sorted(record), sorted(record["parts"]) == sorted(record["machines"])
         (['machines', 'parts'], True)
     """
-    return json.loads(PATH.read_text(encoding="utf-8"))
+    return json.loads(path.read_text(encoding="utf-8"))

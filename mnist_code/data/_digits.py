@@ -28,21 +28,35 @@ def embedded_digits() -> dict[str, np.ndarray]:
         >>> arrays["train_images"].shape, arrays["test_labels"].dtype.name
         ((1440, 28, 28, 1), 'int32')
     """
+    pictures, labels, parts = split_digits()
+    images = np.stack([fit_box(picture) for picture in pictures])[..., None]
+    arrays = {}
+    for name, places in parts.items():
+        arrays[f"{name}_images"] = images[places]
+        arrays[f"{name}_labels"] = labels[places].astype(np.int32)
+    return arrays
+
+
+def split_digits() -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """scikit-learn's digits, and which of them are for training and for testing.
+
+    Returns:
+        The pictures, (1797, 8, 8), 0 to 16; their labels; and for "train" and "test", the places of
+        the examples, in random order.
+
+    Example:
+        >>> pictures, labels, parts = split_digits()
+        >>> pictures.shape, {name: len(places) for name, places in parts.items()}
+        ((1797, 8, 8), {'train': 1440, 'test': 357})
+    """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     digits = load_digits()
-    images = np.stack([fit_box(image) for image in digits.images])[..., None]
-    train_images, test_images, train_labels, test_labels = train_test_split(
-        images,
-        digits.target.astype(np.int32),
+    train, test = train_test_split(
+        np.arange(len(digits.target)),
         test_size=TEST_EXAMPLES,
         stratify=digits.target,
         random_state=0,
     )
-    return {
-        "train_images": train_images,
-        "train_labels": train_labels,
-        "test_images": test_images,
-        "test_labels": test_labels,
-    }
+    return digits.images, digits.target, {"train": train, "test": test}

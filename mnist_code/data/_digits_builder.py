@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tensorflow_datasets as tfds
 
+from mnist_code.config import NUM_CLASSES, SIDE
 from mnist_code.data._digits import VERSION, embedded_digits
 
 
@@ -22,8 +23,8 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             "enlarged from 8 × 8 pixels to MNIST's form.",
             features=tfds.features.FeaturesDict(
                 {
-                    "image": tfds.features.Image(shape=(28, 28, 1)),
-                    "label": tfds.features.ClassLabel(num_classes=10),
+                    "image": tfds.features.Image(shape=(SIDE, SIDE, 1)),
+                    "label": tfds.features.ClassLabel(num_classes=NUM_CLASSES),
                 }
             ),
             supervised_keys=("image", "label"),
