@@ -16,7 +16,7 @@ help:
 	@echo "make epub        build the book and put it into one EPUB, in _build/epub"
 	@echo "make serve       build the book and show it on http://127.0.0.1:8000 (or PORT=...)"
 	@echo "make test        run the unit tests and every notebook, on the embedded digits"
-	@echo "make test-quick  run the quick tests of the package only"
+	@echo "make test-quick  run the tests that are quick: no chapters, no pages"
 	@echo "make test-mnist  run every notebook on MNIST"
 	@echo "make lint        check style and types"
 	@echo "make notebooks   run every chapter on MNIST and store what it prints"
@@ -69,7 +69,7 @@ tests/node_modules: tests/package-lock.json
 	@if command -v npm >/dev/null; then npm ci --prefix tests --ignore-scripts --no-audit --no-fund; \
 		else echo "npm was not found: the pages are not checked with axe-core"; fi
 
-# No notebooks, no pages, nothing slow.
+# No chapters, no pages, nothing slow.
 test-quick: setup
 	$(BIN)/python -m pytest -n 2 -m "not slow and not serial" tests mnist_code \
 		$(foreach page,browser builders editions live_* site train_page,--ignore-glob 'tests/test_$(page).py')

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mnist_code.errors import ConfigError
+from mnist_code.files import is_address
 from mnist_code.recipes import RECIPES
 
 METAVARS = {
@@ -123,11 +124,6 @@ def add_setting(command, setting: dataclasses.Field) -> None:
         metavar=None if choices else METAVARS.get(setting.name, "N"),
         help=f"{setting.metadata['help']} ({defaults})",
     )
-
-
-def is_address(text: str) -> bool:
-    """Whether a name is an address on the web or in an object store, such as gs://bucket/run."""
-    return re.match(r"[a-z0-9]+://", text) is not None
 
 
 def path(text: str) -> Path:

@@ -24,7 +24,7 @@ import numpy as np
 
 from mnist_code.config import Config
 from mnist_code.errors import CheckpointError, ConfigError, FileError
-from mnist_code.files import atomic_write, cannot_write
+from mnist_code.files import atomic_write, cannot_write, is_address
 from mnist_code.recipes import State, start
 from mnist_code.training import EpochResult
 
@@ -100,8 +100,14 @@ class Checkpoints:
             teacher: the fingerprint of the network that this one learns from, if there is one.
 
         Raises:
+            ConfigError: the folder is in an object store, where nothing can be renamed in one step.
             FileError: the folder cannot be created.
         """
+        if is_address(folder):
+            raise ConfigError(
+                f"Checkpoints need a file system, and {folder} is an address. Give a folder, "
+                "such as one where the object store is mounted."
+            )
         import orbax.checkpoint as ocp  # takes a second, and only checkpoints need it
 
         self.folder = Path(folder).absolute()

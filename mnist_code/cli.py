@@ -18,7 +18,7 @@ from jax.sharding import Mesh
 from tqdm import tqdm
 
 from mnist_code import __version__, data, processes
-from mnist_code.arguments import Parser, add_setting, is_address, no_averaging, path
+from mnist_code.arguments import Parser, add_setting, no_averaging, path
 from mnist_code.checkpoint import Checkpoints, lock
 from mnist_code.config import (
     EXPORT_FILES,
@@ -39,6 +39,7 @@ from mnist_code.errors import (
     reason,
 )
 from mnist_code.evaluation import confusion_matrix
+from mnist_code.files import is_address
 from mnist_code.images import as_text, doubts, read_with_hints
 from mnist_code.interrupts import INTERRUPTED, raise_if_lost
 from mnist_code.model import Params, probabilities

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from typing import IO
 from mnist_code.errors import FileError, reason
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def is_address(name: str | os.PathLike[str]) -> bool:
+    """Whether a name is an address on the web or in an object store, such as gs://bucket/run."""
+    return re.match(r"[a-z0-9]+://", str(name)) is not None
 
 
 def cannot_write(path: str | os.PathLike[str], error: BaseException) -> FileError:

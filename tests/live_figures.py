@@ -9,7 +9,7 @@ import numpy as np
 from helpers import ROOT
 from pages import AXE, BROKEN, PHONE, TOO_WIDE
 
-AXE_FAULTS = """async (id) => (await axe.run("#" + id)).violations
+AXE_FAULTS = """async (id) => (await axe.run("#" + id, {resultTypes: ["violations"]})).violations
     .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`))"""
 # Numbers that no reader should meet.
 BAD = """(id) => /NaN|undefined|null|Infinity/.test(document.getElementById(id).outerHTML)"""

@@ -25,8 +25,8 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 TOO_WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 # Serious faults that axe-core finds by these rules, or by all.
 FAULTS = """async (rules) => {
-    const options = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
-    const { violations } = await axe.run(document, options);
+    const some = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
+    const { violations } = await axe.run(document, {resultTypes: ["violations"], ...some});
     return violations.filter((v) => ["serious", "critical"].includes(v.impact))
         .flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html.slice(0, 200)}`));
 }"""

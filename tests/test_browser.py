@@ -36,13 +36,23 @@ WORDS = """(() => {
 })()"""
 
 
+def one_ahead(visit, pages, **options):
+    """Visits of pages, by their names. While one is looked at, the next one grows quiet."""
+    opened = ((name, visit(address, **options)) for name, address in pages.items())
+    last = next(opened)
+    for one in opened:
+        yield last
+        last[1].page.context.close()
+        last = one
+    yield last
+
+
 def test_pages_open_from_the_file_system(html, visit):
     """A script that only a server may load, a complaint, a missing picture, raw LaTeX."""
+    pages = {name: (html / name).as_uri() for name in addresses(html)}
     faults, formulas = [], 0
-    for name in addresses(html):
-        address = (html / name).as_uri()
-        seen = visit(address, viewport=PHONE)
-        faults += seen.faults(address)
+    for name, seen in one_ahead(visit, pages, viewport=PHONE):
+        faults += seen.faults(pages[name])
         faults += [
             f"{name}: no picture {image}" for image in seen.page.evaluate(BROKEN)
         ]
@@ -52,7 +62,6 @@ def test_pages_open_from_the_file_system(html, visit):
         if seen.page.evaluate(TOO_WIDE):
             faults.append(f"{name} is wider than a phone")
         formulas += seen.page.locator("mjx-container").count()
-        seen.page.context.close()
     assert faults == []
     assert formulas > 100  # were there none, raw LaTeX could not be told from text
 
@@ -64,14 +73,12 @@ EVERYTHING_OPEN = """document.querySelectorAll(
 @pytest.mark.slow
 def test_served_pages_are_quiet_and_open_to_all(html, server, visit):
     """A font from elsewhere. Faint text, a control without a name, a frame no keyboard scrolls."""
+    pages = {name: f"{server}/{name}" for name in addresses(html)}
     faults = []
-    for name in addresses(html):
-        address = f"{server}/{name}"
-        seen = visit(address, reduced_motion="reduce")
-        faults += seen.faults(address)
+    for name, seen in one_ahead(visit, pages, reduced_motion="reduce"):
+        faults += seen.faults(pages[name])
         if AXE.exists():
             faults += [f"{name}, {fault}" for fault in axe_faults(seen.page)]
-        seen.page.context.close()
     assert faults == [], "\n".join(faults)
     if not AXE.exists():
         pytest.skip("run `npm ci --prefix tests` to check the pages with axe-core")

@@ -468,4 +468,6 @@ def test_an_object_store_is_not_taken_for_a_folder(tmp_path, monkeypatch, capsys
     with pytest.raises(SystemExit, match="2"):
         main(["train", "--checkpoints", "gs://bucket/run"])
     assert "gs://bucket/run is an address" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="gs://bucket/run is an address"):
+        Checkpoints("gs://bucket/run", CLASSIC, "digits")
     assert not [*tmp_path.iterdir()]

@@ -842,9 +842,10 @@ def test_default_options_learn_the_digits(dataset):
 
 @pytest.mark.slow
 @pytest.mark.serial  # its products of matrices keep all cores busy
-def test_default_options_learn_mnist(mnist):
-    """A change that costs accuracy: at least 98.3 % after 25 epochs, the mean of three seeds."""
-    configs = [Config(seed=seed, evaluate="end") for seed in range(3)]
+def test_default_options_learn_mnist(mnist, nightly):
+    """A change that costs accuracy: at least 98.3 % after 25 epochs; nightly, of three seeds."""
+    seeds = range(3 if nightly else 1)
+    configs = [Config(seed=seed, evaluate="end") for seed in seeds]
     found = [fit(mnist, config)[1][-1].test_accuracy for config in configs]
     assert np.mean(found) >= 0.983
 

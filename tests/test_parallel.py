@@ -21,6 +21,7 @@ from mnist_code.cli import main
 from mnist_code.config import Config
 from mnist_code.data import on_device
 from mnist_code.errors import ConfigError, ProcessError
+from mnist_code.model import init_network_params
 from mnist_code.parallel import accuracy, make_mesh, replicate
 from mnist_code.recipes import recipe_epoch, start
 from mnist_code.storage import load_params
@@ -56,6 +57,16 @@ def test_many_devices_find_the_parameters_of_one(count, alone, dataset):
         assert many.train_loss == pytest.approx(one.train_loss, abs=1e-5)
         assert many.train_accuracy == pytest.approx(one.train_accuracy, abs=2 / 1440)
         assert many.test_accuracy == pytest.approx(one.test_accuracy, abs=2 / 357)
+
+
+def test_a_student_on_many_devices_has_the_teacher_on_each(dataset):
+    """A teacher that stays on one device, or that sees another share of the batch."""
+    config = dataclasses.replace(RECIPE, epochs=1, label_smoothing=0.0, temperature=2.0)
+    teacher = init_network_params(jax.random.key(1), scale=0.05)
+    (one,) = epochs(dataset, config, teacher=teacher)
+    (many,) = epochs(dataset, config, mesh=make_mesh(3), teacher=teacher)
+    assert largest_difference(one.params, many.params) < 1e-6
+    assert many.train_loss == pytest.approx(one.train_loss, abs=1e-5)
 
 
 def test_the_difference_is_rounding(dataset):
