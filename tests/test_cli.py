@@ -93,6 +93,7 @@ def test_train_saves_what_fit_would(capsys, dataset, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics", "out"]
 
 
+@pytest.mark.slow
 def test_a_committee_teaches_one_network(capsys, tmp_path):
     """A file of a committee that no command reads; a teacher left out, swapped, or ignored."""
     short = ["train", "--epochs", "1", "--batch-size", "144", "--distortion", "0"]
@@ -754,6 +755,7 @@ def test_output_that_cannot_be_printed_is_told(python):
     assert one_sentence(result.stderr).startswith("error: Cannot print: no space left")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp437", "ascii"])
 def test_a_console_without_unicode_is_printed_to(encoding, python, params_file):
     """A UnicodeEncodeError at the first dash or dot that the console lacks."""
@@ -798,6 +800,7 @@ def test_learning_nothing_is_told(capsys):
     assert "no better than guessing" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["refuses", "hangs"])
 def test_without_a_network_the_default_starts_soon(host, start, lonely):
     """Minutes of retries, or an error, where the digits are embedded."""

@@ -242,6 +242,7 @@ READ_ONLY = """if True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="these permissions are Unix's")
 def test_a_shared_folder_that_is_read_only_will_do(fresh):
     """A lab's prepared data refused, because no lock file can be created beside them."""
@@ -345,6 +346,7 @@ def prepare_twice_at_once(name, environment):
     return outputs[0][0].splitlines()
 
 
+@pytest.mark.slow
 def test_processes_that_prepare_at_once_all_succeed(fresh):
     """Two processes that write the same file, or clear away each other's."""
     said = prepare_twice_at_once("digits", None)

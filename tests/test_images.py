@@ -258,6 +258,7 @@ def _recognized(params, images, labels, manner, path):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("manner", MANNERS, ids=lambda manner: manner.__name__[1:])
 def test_redrawn_digits_are_recognized(dataset, trained, manner, tmp_path):
     """A manner of drawing that is brought to another form than the images learned from."""
@@ -318,6 +319,7 @@ def _read_or_refused(params, images, labels, manner):
     return right / len(images), 1 - len(read) / len(images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "manner",
     # Digits have thick strokes
