@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure this program, alone and beside its peers. What the record already "
-        "holds is not measured again, so an interrupted run goes on where it was.",
+        "holds is not measured again, so an interrupted run continues where it stopped.",
         epilog="\n".join(f"{name:10}{part.__doc__}" for name, part in PARTS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -35,13 +35,15 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         default=PATH,
         metavar="FILE",
-        help="default: %(default)s",
+        help="where the measurements are kept (default: %(default)s)",
     )
     parser.add_argument(
         "--dataset", choices=DATASETS, default="mnist", help="default: %(default)s"
     )
     parser.add_argument(
-        "--again", action="store_true", help="measure anew what the record holds"
+        "--again",
+        action="store_true",
+        help="measure again what the record already holds",
     )
     parser.add_argument(
         "--show", action="store_true", help="print the tables and measure nothing"

@@ -1,6 +1,6 @@
 """What is measured: a function for each part, which keeps each figure as soon as it has it.
 
-Whatever must start fresh runs in a process of its own, and never with a compilation cache.
+Measurements that need a fresh start run in a process of their own, without a compilation cache.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from mnist_code import data
 from mnist_code.errors import MnistCodeError
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = 4  # of an epoch: the first compiles, of the others the median counts
+ROUNDS = (
+    4  # epochs of each program: the first compiles; the median of the others counts
+)
 SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3}
 LONG = ("committee", "distilled")  # these run only when they are named
 RUNS = ROOT / "benchmarks" / "runs"  # what the long runs need to go on where they were
@@ -41,13 +43,13 @@ class PartError(MnistCodeError):
     """A program of the benchmark ended with an error."""
 
 
-def environment(dataset: str, **extra: str) -> dict[str, str]:
+def environment(dataset: str) -> dict[str, str]:
     """This process's, with JAX's compilation cache off, TensorFlow quiet, and GPUs hidden."""
     known = {k: v for k, v in os.environ.items() if not k.startswith("JAX_COMPILATION")}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
     quiet["PYTHONPATH"] = os.pathsep.join(paths)
-    return {**known, **quiet, "MNIST_CODE_DATASET": dataset, **extra}
+    return {**known, **quiet, "MNIST_CODE_DATASET": dataset}
 
 
 def run(arguments: Iterable[object], dataset: str) -> tuple[float, str]:

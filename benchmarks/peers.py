@@ -1,12 +1,12 @@
-"""The same network, trained by several programs: one process each, which obeys line by line.
+"""The same network, trained by several programs: each in a process of its own.
 
 `python -m benchmarks.peers NAME` reads "go" from standard input, trains for one epoch, counts what
 is right, waits for the results, and answers with a line of JSON; at the end of its input it ends.
 
-All take batches of 32 of the same 60,000 images, scaled to 0..1, at rate 1.0, and start from normal
-noise of scale 0.01. All shuffle anew for each epoch but the published program, which does not.
-Each holds the images as its library likes them best, ready before the clock starts; the published
-program is fed by tf.data, as published.
+All take batches of 32 of the same 60,000 images, scaled to 0..1, at a learning rate of 1.0, and
+start from normal noise of scale 0.01. All shuffle again for each epoch, and keep the images ready
+in the form that suits their library best. The published program runs as published: it is fed by
+tf.data, does not shuffle, and lowers its learning rate a little in every epoch.
 """
 
 from __future__ import annotations
@@ -317,7 +317,7 @@ BACKENDS = {"Keras on TensorFlow": "tensorflow", "Keras on JAX": "jax"}
 
 
 def serve(name: str) -> None:
-    """Obey: one epoch and one evaluation for each line that is read."""
+    """Run one epoch and one evaluation for each line of standard input."""
     if name in BACKENDS:
         os.environ["KERAS_BACKEND"] = BACKENDS[name]
     # Libraries print what they like; only the answers may reach the real standard output.

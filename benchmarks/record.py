@@ -17,7 +17,7 @@ class RecordError(MnistCodeError):
 
 
 class Record:
-    """Figures by part and name. Each is on disk as soon as it is set, so that a run can go on.
+    """Figures by part and name. Each is on disk once it is set, so an interrupted run can continue.
 
     A part belongs to one machine, with the versions of what ran on it. Its figures are compared
     with each other, so those of two machines never mix.
@@ -60,7 +60,7 @@ class Record:
         return True
 
     def set(self, part: str, name: str, figures: Any) -> None:
-        """Keep the figures, on disk too. Figures that another machine left in the part go."""
+        """Keep the figures, on disk too. Figures of another machine are dropped from the part."""
         if self.machines.get(part) != describe():
             self.machines[part], self.parts[part] = describe(), {}
         self.parts[part][name] = figures

@@ -78,7 +78,7 @@ def measure(
     environment: dict[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> dict[str, dict[str, float]]:
-    """Start a server with these arguments of Python: its figures for each number of clients."""
+    """Start a server with these Python arguments, and measure it for each number of clients."""
     rows = {}
     with tempfile.TemporaryDirectory() as folder:
         save_params(

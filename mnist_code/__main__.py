@@ -6,7 +6,7 @@ import sys
 from mnist_code.interrupts import INTERRUPTED, end, interrupt, report_unraisable
 
 if __name__ == "__main__":
-    # Imports take a moment, and some turn Ctrl-C into another error: here it ends all at once.
+    # Imports take a moment, and in some of them Ctrl-C would surface as another error.
     signal.signal(signal.SIGINT, end)
     from mnist_code.cli import main
 

@@ -14,13 +14,13 @@ from jaxtyping import Array, Float, Key
 
 from mnist_code.config import SIDE
 
-# At strength 1, the largest ...
-ROTATION = 0.2  # ... rotation and shear, radians
-SCALE = 0.15  # ... relative change of scale, for each axis separately
-SHIFT = 1.5  # ... translation, pixels
-ELASTICITY = 1.2  # and the standard deviation of an elastic displacement, pixels
+# At strength 1:
+ROTATION = 0.2  # largest rotation and largest shear, radians
+SCALE = 0.15  # largest relative change of scale, for each axis separately
+SHIFT = 1.5  # largest translation, pixels
+ELASTICITY = 1.2  # standard deviation of an elastic displacement, pixels
 KNOTS = 7  # random numbers along each axis, from which an elastic displacement is built
-SMOOTHNESS = 4.5  # pixels over which neighboring displacements stay alike
+SMOOTHNESS = 4.5  # standard deviation of the Gaussian around each knot, pixels
 
 
 def _smoothing() -> Float[np.ndarray, "side knots"]:

@@ -73,7 +73,7 @@ def script(
     Inputs whose weights are all zero are left out; `inputs` lists the others.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         images: samples to try, 0 to 255; a pixel is the character at its place in the alphabet.
         labels: theirs, 0 to 9.
         facts: about the network, for the page to show.

@@ -45,11 +45,11 @@ def lock(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Keep other runs out of a folder of checkpoints. The lock ends with the process that has it.
 
     Args:
-        folder: of the checkpoints; it is created if it is missing.
+        folder: where the checkpoints are; it is created if it is missing.
 
     Raises:
         CheckpointError: another run has the lock; the message names its process.
-        FileError: the folder cannot be written.
+        FileError: the folder cannot be written to.
     """
     from filelock import FileLock, Timeout
 
@@ -95,7 +95,7 @@ class Checkpoints:
 
         Args:
             folder: holds the checkpoints of this run and nothing else.
-            config: of the run.
+            config: the run's settings.
             dataset: the name of the data set that was loaded.
             teacher: the fingerprint of the network that this one learns from, if there is one.
 
@@ -179,7 +179,8 @@ class Checkpoints:
         """Read the newest intact checkpoint.
 
         Raises:
-            CheckpointError: there is none, or they were made with different random keys.
+            CheckpointError: there is none, all are corrupt, or they come from a version that stored
+                this kind of run differently or from a JAX that generates keys differently.
             ConfigError: they come from a run with other settings, or already hold more epochs.
         """
         corrupt: list[Path] = []
@@ -202,7 +203,7 @@ class Checkpoints:
             except ValueError as error:  # Orbax's, when the tree is another one
                 raise CheckpointError(
                     f"The checkpoints in {self.folder} come from a version that stored this "
-                    "kind of run in another way. Start again in another folder."
+                    "kind of run differently. Start again in another folder."
                 ) from error
             state = jax.tree.map(jnp.asarray, state)
             return Checkpoint(state, record["history"], corrupt)
@@ -228,8 +229,8 @@ class Checkpoints:
                 )
         if record["key"] != self._key():
             raise CheckpointError(
-                f"The checkpoints in {self.folder} were made by a JAX with different random keys. "
-                "Use the version and settings of JAX that started the run."
+                f"The checkpoints in {self.folder} were made by a JAX that generates keys "
+                "differently. Use the version and settings of JAX that started the run."
             )
         if done > self.config.epochs:
             raise ConfigError(

@@ -61,10 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows `python -m mnist_code`; without it, what was typed.
 
     Returns:
-        The exit status: 0; 1 after an error of input, files or training; 130 after Ctrl-C.
+        The exit status: 0; 1 after an error in the input, the files or training; 130 after Ctrl-C.
 
     Raises:
-        SystemExit: its code is 2 for a wrong option, and 0 after --help.
+        SystemExit: its code is 2 for a wrong option, 1 if the reader of standard output stops, and
+            0 after --help.
     """
     parser = _parser()
     try:
@@ -82,7 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"error: The system says: {reason(error)}{where}.", file=sys.stderr)
+        print(
+            f"error: The operating system reports: {reason(error)}{where}.",
+            file=sys.stderr,
+        )
         return 1
 
 
@@ -102,7 +106,8 @@ def _parser() -> Parser:
     recipe = train.add_argument_group("how to train")
     recipe.add_argument(
         "--recipe", choices=RECIPES, default="classic",
-        help="settings to start from; the options below change them (default: %(default)s)",
+        help="settings to start from; the options below change them (default: %(default)s). "
+        "Their values are those for MNIST; the small data set has its own, except in classic",
     )  # fmt: skip
     for setting in dataclasses.fields(Config):
         if setting.metadata.get("help"):
@@ -126,7 +131,7 @@ def _parser() -> Parser:
     )
     files.add_argument(
         "--checkpoints", type=path, metavar="FOLDER",
-        help="after each epoch, all that it takes to resume the run",
+        help="after each epoch, everything needed to resume the run",
     )  # fmt: skip
     files.add_argument(
         "--resume", action="store_true",
@@ -135,19 +140,21 @@ def _parser() -> Parser:
     )  # fmt: skip
     several = train.add_argument_group(
         "several devices and processes",
-        "Start the same command on every machine, each with its number.",
+        "Start the same command in every process, each with its own --process-id.",
     )
     several.add_argument(
         "--devices", type=int, metavar="N",
-        help="train on N devices at once; a CPU is divided into as many",
+        help="train on N devices at once; a CPU is split into N",
     )  # fmt: skip
     several.add_argument(
         "--coordinator", metavar="HOST:PORT",
         help="where process 0 listens; auto: ask Slurm, Open MPI, Kubernetes or Cloud TPU",
     )  # fmt: skip
-    several.add_argument("--processes", type=int, metavar="N", help="how many")
     several.add_argument(
-        "--process-id", type=int, metavar="K", help="which of them this is, from 0"
+        "--processes", type=int, metavar="N", help="number of processes"
+    )
+    several.add_argument(
+        "--process-id", type=int, metavar="K", help="number of this process, from 0"
     )
 
     evaluate = parser.add_command(
@@ -195,7 +202,7 @@ def _parser() -> Parser:
     )  # fmt: skip
     serve.add_argument(
         "--port", type=int, default=os.environ.get("SAGEMAKER_BIND_TO_PORT", str(PORT)),
-        help="0 takes one that is free (default: %(default)s)",
+        help="0 picks a free one (default: %(default)s)",
     )  # fmt: skip
     serve.add_argument(
         "--read-seconds", type=float, default=READ_SECONDS, metavar="SECONDS",
@@ -242,7 +249,7 @@ def _check_teacher(options: argparse.Namespace, config: Config) -> None:
     """A teacher and a temperature go together."""
     if config.temperature and options.teacher is None:
         raise ConfigError(
-            "teacher: a network that learns at a temperature learns from another one. Train that "
+            "teacher: with a temperature above 0, the network learns from a teacher. Train one "
             "first, with --recipe committee --out committee.safetensors, and then give "
             "--teacher committee.safetensors"
         )
@@ -392,8 +399,8 @@ def _report_end(recorder: Recorder, params: Params, dataset: data.Dataset) -> No
             f"{10 * part:.0f} with {name}" for name, part in READ_FROM_PAPER.items()
         )
         print(
-            "Expect less of your own pictures: out of 10, a network trained on these few digits "
-            f"reads about {' and '.join(rights)}. MNIST teaches more."
+            "Expect less with your own pictures: out of 10, a network trained on these few digits "
+            f"reads about {' and '.join(rights)}. To read more of them, train on MNIST."
         )
     print(
         f"Test accuracy {accuracy:.2%}: {round(accuracy * count):,} of {count:,} right. "
@@ -484,8 +491,8 @@ def _picture(name: str) -> str | bytes:
     """A path, or what a pipe delivers, which can be read only once."""
     if is_address(name):
         raise ImageError(
-            f"Cannot read {name}: it is an address on the web. Download the picture, and "
-            "give its name."
+            f"Cannot read {name}: it is an address, not a file. Download the picture, and "
+            "give the path of the file."
         )
     try:
         if name == "-":

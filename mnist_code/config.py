@@ -140,8 +140,8 @@ class Config:
         "epoch: after every epoch; end: once, on test images only",
         choices=("epoch", "end"),
     )
-    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # factor on the rate
-    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # epochs per factor
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # of the learning rate
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # epochs per decay
     layer_sizes: tuple[int, ...] = LAYER_SIZES  # units in each layer, input first
 
     def __post_init__(self):
@@ -166,7 +166,8 @@ class Config:
         ends = (LAYER_SIZES[0], LAYER_SIZES[-1])
         if len(sizes) < 2 or min(sizes) < 1 or (sizes[0], sizes[-1]) != ends:
             raise ConfigError(
-                f"layer_sizes must start with {ends[0]} and end with {ends[1]}, not {sizes}"
+                f"layer_sizes must start with {ends[0]}, end with {ends[1]}, and hold only "
+                f"positive numbers, not {sizes}"
             )
 
     @property

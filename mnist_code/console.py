@@ -58,6 +58,7 @@ def checked_output() -> Iterator[None]:
 
     Raises:
         OutputError: standard output is closed, or what it goes to is full or gone.
+        SystemExit: the reader of standard output has stopped, as `head` does; the code is 1.
     """
     # It was closed; print() and tqdm would fall back on standard output
     if sys.stderr is None:

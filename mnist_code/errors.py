@@ -32,11 +32,11 @@ class MissingDependencyError(MnistCodeError):
 
 
 class CheckpointError(MnistCodeError):
-    """A run cannot be resumed from the checkpoints it was given."""
+    """A run cannot use its checkpoints: none fits, or another run is using them."""
 
 
 class ProcessError(MnistCodeError):
-    """Another process of the same run is missing."""
+    """The processes of one run cannot reach each other, or one of them is gone."""
 
 
 class DeviceError(MnistCodeError):

@@ -61,7 +61,7 @@ def predicted_labels(
 def accuracy(
     params: Params, images: Float[Array, "n pixels"], labels: Int[Array, " n"]
 ) -> float:
-    """The share of all images that is classified correctly: counted, then divided once.
+    """The share of all images that are classified correctly: counted, then divided once.
 
     Args:
         params: the network's parameters.

@@ -40,7 +40,7 @@ def export(
     """Write the network in one of the formats in `config.EXPORT_FILES`, completely or not at all.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         format: "savedmodel" produces a folder, which must not exist yet; each of the others
             produces a file.
         path: the file or folder to write; by default, it's named after the format.
@@ -95,7 +95,7 @@ def to_stablehlo(params: Params, normalization: str = "none") -> bytes:
     parameters. Other tools read the StableHLO itself, `Exported.mlir_module_serialized`.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         normalization: a name in `normalize.VIEWS`; it becomes part of the program.
     """
     shape = jax.export.symbolic_shape(IMAGES)
@@ -111,7 +111,7 @@ def to_litert(params: Params, eight_bits: bool = False) -> bytes:
     """The network as a flatbuffer for LiteRT, formerly TensorFlow Lite.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         eight_bits: store each weight as an integer of 8 bits, a quarter of the size.
 
     Raises:

@@ -3,7 +3,7 @@
 MNIST's images were made by fitting a digit into a box of 20 × 20 pixels, keeping its proportions,
 and placing that box so that the ink's center of mass lies in the middle of 28 × 28 (LeCun, Bottou,
 Bengio and Haffner, "Gradient-based learning applied to document recognition", 1998, section III.A).
-A network trained on such images can't read any others.
+A network trained on such images reads others poorly.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import scipy  # loads `ndimage` on first use, which training never makes
+import scipy  # loads `ndimage` only when it is first used
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 
@@ -140,7 +140,8 @@ def _find_ink(
     paper = scipy.ndimage.grey_closing(padded, size=(width, width))
     paper = paper[width:-width, width:-width]
     ink = gray + paper if light else (paper - gray) / np.maximum(paper, 0.1)
-    # At least a fifth of any picture is paper, where closing adds what noise takes away.
+    # At least a fifth of any picture is paper. Where it is noisy, closing overestimates it, so bare
+    # paper seems to show a little ink. Subtract that.
     bare, noise = np.percentile(ink, [10, 20])
     ink = np.maximum(ink - bare, 0)
     return np.where(ink > min(12 * (noise - bare), 0.4 * ink.max()), ink, 0.0)
@@ -181,7 +182,9 @@ def _choose_digit(
     """Keep the shape with the most ink and the pieces near it; list reasons to doubt the choice."""
     top = ink.max()
     if top < MIN_CONTRAST:
-        raise ImageError("nothing stands out from the paper: it is almost of one color")
+        raise ImageError(
+            "nothing stands out from the paper. Use a darker pen or better light"
+        )
     ink = np.where(ink > 0.15 * top, ink, 0.0)
     regions, count = scipy.ndimage.label(ink > 0, structure=np.ones((3, 3)))
     every = np.arange(1, count + 1)
@@ -247,6 +250,9 @@ def read_image(
     Args:
         source: the path of a file, or its content.
         max_pixels: larger pictures are refused before they are decoded.
+
+    Returns:
+        The image, 0 to 255, light on black.
 
     Raises:
         ImageError: the file is missing, empty or not an image, or it does not show one digit.

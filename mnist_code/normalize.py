@@ -19,9 +19,10 @@ from mnist_code.evaluation import CHUNK
 
 HEIGHT = 5.0  # standard deviation of the ink's rows in standard form, pixels
 WIDTH = 4.2  # the same for its columns
-# Of the scales, in source pixels per pixel of the result: a 1 isn't stretched into a block
+# Bounds on the scales, in source pixels per pixel of the result, so that a 1 doesn't become a block
 LIMITS = 0.4, 1.6
-MEMBER_KINDS = "none", "moments"  # in a committee with normalization "both", in turn
+# With normalization "both", the members of a committee alternate between these.
+MEMBER_KINDS = "none", "moments"
 
 
 def normalize(image: Float[Array, "28 28"]) -> Float[Array, "28 28"]:

@@ -43,7 +43,7 @@ def choose_mesh(
         devices: how many devices this process uses, into which a CPU is divided; by default one.
             With a coordinator, it is always all that JAX gives this process. Under Slurm and Open
             MPI that is one GPU, so start one task per GPU, or list them in JAX_LOCAL_DEVICE_IDS.
-        coordinator: where several processes meet, as for `connect`.
+        coordinator: the address of process 0, as for `connect`.
         processes: as for `connect`.
         process_id: as for `connect`.
 
@@ -73,7 +73,9 @@ def choose_mesh(
             )
         return None
     if devices is not None and (found := jax.local_device_count()) < devices:
-        raise ConfigError(f"devices must be at most the {found} here, not {devices}")
+        raise ConfigError(
+            f"devices must be at most {found}, the number here, not {devices}"
+        )
     if coordinator is not None and devices not in (None, jax.local_device_count()):
         raise ConfigError(
             f"devices must be {jax.local_device_count()}, all that this process has, when there "
@@ -106,7 +108,7 @@ def check_backend() -> None:
 
     Raises:
         DeviceError: JAX_PLATFORMS names devices that JAX cannot use here.
-        ProcessError: this machine's own name leads nowhere, and several processes need it.
+        ProcessError: this machine's host name cannot be resolved, and several processes need it.
     """
     try:
         jax.devices()
@@ -140,7 +142,9 @@ def connect(
 
     Raises:
         ConfigError: the options do not fit together, or no cluster is found.
-        ProcessError: the others did not connect in time.
+        ProcessError: the others did not connect in time, the port is taken, or a host name cannot
+            be resolved.
+        DeviceError: JAX cannot use the devices that it was told to use.
     """
     ask_cluster = coordinator == "auto"
     if not ask_cluster:
@@ -195,7 +199,7 @@ def connect(
 
 
 def report_devices() -> None:
-    """Say how many devices this process got; warn if GPUs of its machine were given to nobody."""
+    """Say how many devices this process got; warn if no process has some of its machine's GPUs."""
     from jax.experimental.multihost_utils import process_allgather
 
     number, here = jax.process_index(), jax.local_device_count()
@@ -242,7 +246,7 @@ def broadcast_start(
     Args:
         start_epoch: the epoch to begin with.
         state: the state after the epoch before, or None to start afresh. Only process 0 knows it.
-        config: of the run.
+        config: the run's settings.
 
     Returns:
         The start epoch and the state that process 0 passed in.

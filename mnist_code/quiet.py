@@ -41,7 +41,7 @@ def _without(phrases: list[str]) -> Callable[[logging.LogRecord], bool]:
 def suppress_output(descriptor: int) -> Iterator[None]:
     """Discard everything written to a file descriptor while the block runs.
 
-    Redirecting `sys.stdout` would not do: C++ writes to the descriptor itself.
+    Redirecting `sys.stdout` would not be enough: C++ writes to the descriptor itself.
 
     Args:
         descriptor: 1 for standard output, 2 for standard error.
@@ -67,7 +67,7 @@ def import_tensorflow() -> ModuleType:
     # Unset, or 1 as JAX sets it: let TensorFlow report only errors.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    with suppress_output(2):  # it prints messages at start-up even so
+    with suppress_output(2):  # even then, it prints messages at start-up
         import tensorflow as tf
 
         # The accelerator is for JAX. This fails if TensorFlow has already used it.

@@ -77,14 +77,14 @@ def recipe_for(name: str, dataset: str) -> Config:
     recipe = RECIPES[name]
     if dataset == "mnist" or recipe.is_classic:
         return recipe
-    # A thousand images are few: small batches give enough updates, and those want small steps.
+    # With about a thousand images, small batches give enough updates, but need small steps.
     few = dataclasses.replace(
         recipe, epochs=max(recipe.epochs, 8), batch_size=16, learning_rate=0.2
     )
     if not few.distortion:
         return few
-    # They also come from one kind of pen. Stronger distortions, and smaller steps still, prepare
-    # the network for other hands.
+    # The images are also coarse and much alike. Stronger distortions, and smaller steps still,
+    # prepare the network for other handwriting.
     return dataclasses.replace(few, distortion=1.0, learning_rate=0.03)
 
 
@@ -145,7 +145,7 @@ def as_one_network(committee: dict[str, Stacked]) -> Params:
 
 
 def _groups(config: Config) -> dict[str, tuple[Config, slice]]:
-    """A committee's members by normalization: the settings of each, and which of them they are."""
+    """By normalization: the settings of one member, and a slice that selects those members."""
     both = config.normalization == "both"
     names = MEMBER_KINDS if both else (config.normalization,)
     return {
@@ -199,8 +199,8 @@ def make_optimizer(config: Config, updates: int):
 def he_params(key: Key[Array, ""], sizes: Sequence[int] = LAYER_SIZES) -> Params:
     """Draw parameters with He initialization: weights scaled by the size of each layer's input.
 
-    Weights have standard deviation sqrt(2 / inputs); biases are zero. The factor 2 is made for ReLU
-    and keeps the size of its activations from layer to layer; with Swish they shrink a little.
+    Weights have standard deviation sqrt(2 / inputs); biases are zero. The factor 2 is meant for
+    ReLU and keeps the size of its activations from layer to layer; with Swish they shrink a little.
 
     Args:
         key: a random key; the same key gives the same parameters.
@@ -231,7 +231,7 @@ def run_keys(
     """The keys of a run: one to draw its first parameters with, and one for an epoch.
 
     Args:
-        seed: that of the run.
+        seed: the run's seed.
         epoch: its number, from 0. Only the second key depends on it.
 
     Example:
@@ -358,7 +358,7 @@ def step(
 ) -> tuple[State, Float[Array, ""]]:
     """Take one training step of one network, as `config` says.
 
-    The classic program takes `learning.update`. Every other recipe distorts the images, normalizes
+    The classic program uses `learning.update`. Every other recipe distorts the images, normalizes
     them, lets Optax compute the update, and applies it.
 
     Args:
@@ -406,7 +406,7 @@ def shuffled(key: Key[Array, ""], count: int) -> Int[Array, " count"]:
 
     `jax.random.permutation` sorts twice when there are more than 1,625 numbers. This sorts once,
     and compiles faster. The price: now and then two numbers draw the same 32 bits
-    (somewhere among 60,000, in every third order) and keep their places relative to each other.
+    (for 60,000 numbers, in about one order in three) and keep their places relative to each other.
 
     Args:
         key: determines the order.
@@ -498,7 +498,7 @@ def compile_ahead(
         teacher: the network to learn from, if `config` has a temperature.
 
     Returns:
-        What to wait for before the first real call.
+        The compilations, as futures to wait for before the first real call.
 
     Example:
         >>> jobs = compile_ahead(RECIPES["fast"], train=1440, test=357)

@@ -28,7 +28,7 @@ class Recorder:
         Args:
             params: where the parameters go, replaced after each epoch.
             metrics: where the metrics go, one line of JSON per epoch.
-            checkpoints: where everything goes that is needed to resume.
+            checkpoints: where everything needed to resume goes.
             normalization: `Config.normalization`, which goes into the file of the parameters.
         """
         self.params = params
@@ -53,7 +53,7 @@ class Recorder:
                 raise ConfigError("--metrics and --out must name two different files")
 
     def resume(self) -> tuple[int, State | None, list[Path]]:
-        """Read the newest checkpoint, if there is one, and write the other files as it has them.
+        """Read the newest checkpoint, if there is one, and rewrite the other files to match.
 
         Returns:
             The epoch to begin with (0 without a checkpoint), the state to begin from, and the

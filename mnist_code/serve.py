@@ -135,7 +135,9 @@ def _instances(body: bytes) -> Float[np.ndarray, "n 784"]:
     try:
         held = json.loads(body)
     except (ValueError, RecursionError):
-        raise RequestError(400, "The body is not JSON.") from None
+        raise RequestError(
+            400, 'The body is not valid JSON. Send {"instances": [...]}.'
+        ) from None
     instances = held.get("instances") if isinstance(held, dict) else None
     if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_IMAGES:
         raise RequestError(
@@ -165,7 +167,7 @@ def classifier(
     Batches are padded with black images to the next of these sizes, so nothing is compiled later.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         normalization: how images are normalized for this network, a name in `normalize.VIEWS`.
 
     Returns:
@@ -198,8 +200,8 @@ class Batcher:
 
     Args:
         classify: images (n, 784), n at most `MAX_IMAGES`, to probabilities (n, 10).
-        seconds: how long the first request of a batch waits for others; 0 lets only those join
-            that are there already.
+        seconds: how long the first request of a batch waits for others; with 0, only
+            requests that are already waiting join the batch.
         observe: called with the number of images of every batch, if given.
     """
 
@@ -264,13 +266,13 @@ def create_app(
     ready: Callable[[], None] | None = None,
     normalization: str = "none",
 ) -> Any:
-    """A Starlette application, which any ASGI server can run; `serve` takes Uvicorn.
+    """A Starlette application, which any ASGI server can run; `serve` uses Uvicorn.
 
     It compiles the network in the background. Until that is done, `/ping` and `/invocations` answer
     503.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         read_seconds: how long a client may take to send its request.
         wait_seconds: how long a request waits for others to be classified with.
         ready: called once the network is compiled and requests are answered, if given.
@@ -294,7 +296,9 @@ def create_app(
         classify = classifier(params, normalization)
         return Batcher(classify, wait_seconds, counters.batches.observe)
 
-    def announce(preparing):  # once it is done: whoever is told may ask at once
+    def announce(
+        preparing,
+    ):  # once it is done, so that a request sent at once is answered
         if ready and not preparing.cancelled() and not preparing.exception():
             ready()
 
@@ -334,7 +338,7 @@ def create_app(
     async def refuse_route(request, error):
         return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
-    async def nobody_listens(request, error):
+    async def client_disconnected(request, error):
         return Response(status_code=400)
 
     app = Starlette(
@@ -347,7 +351,7 @@ def create_app(
         exception_handlers={
             RequestError: refuse,
             HTTPException: refuse_route,
-            ClientDisconnect: nobody_listens,
+            ClientDisconnect: client_disconnected,
         },
     )
     app.add_middleware(_Watch, counters=counters)
@@ -355,7 +359,7 @@ def create_app(
 
 
 class _Counters:
-    """What `/metrics` tells, kept by Prometheus' own client library."""
+    """What `/metrics` reports, kept by Prometheus' own client library."""
 
     def __init__(self):
         import prometheus_client as prometheus
@@ -432,7 +436,9 @@ async def _read(request: Request, seconds: float) -> bytes:
                     raise too_large
     except TimeoutError:
         raise RequestError(
-            408, f"The request did not arrive in {seconds:g} s."
+            408,
+            f"The request did not arrive within {seconds:g} s. Send it faster, or raise the "
+            "server's --read-seconds.",
         ) from None
     if size > MAX_BYTES:
         raise too_large
@@ -452,7 +458,7 @@ def serve(
     It listens at once, and answers 503 until it is ready.
 
     Args:
-        params: of the trained network.
+        params: the trained network's parameters.
         host: the address to listen on: 127.0.0.1 for this machine alone, 0.0.0.0 for all.
         port: 0 for any that is free.
         read_seconds: how long a client may take to send its request.
@@ -461,21 +467,21 @@ def serve(
 
     Raises:
         MissingDependencyError: a package that serving needs is not installed.
-        ConfigError: `port` is out of range, or nothing can listen on the address.
+        ConfigError: `port` is out of range, or the server cannot listen on the address.
     """
     _require_packages()
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
-    class Impatient(H11Protocol):
+    class HeaderTimeoutProtocol(H11Protocol):
         """Closes the connection of a client that does not finish its request line and headers."""
 
         def connection_made(self, transport):
             super().connection_made(transport)
-            self.loop.call_later(read_seconds, self.close_if_silent)
+            self.loop.call_later(read_seconds, self.close_if_no_request)
 
-        def close_if_silent(self):
-            if self.cycle is None:  # of request and response
+        def close_if_no_request(self):
+            if self.cycle is None:  # no complete request line and headers yet
                 self.transport.close()
 
     if not 0 <= port <= 65535:
@@ -497,7 +503,7 @@ def serve(
 
         config = uvicorn.Config(
             create_app(params, read_seconds, wait_seconds, ready, normalization),
-            http=Impatient,
+            http=HeaderTimeoutProtocol,
             ws="none",
             lifespan="on",
             access_log=False,  # ours says how long it took, too

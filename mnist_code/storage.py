@@ -31,7 +31,7 @@ def save_params(
 
     Args:
         path: the file.
-        params: of the trained network.
+        params: the trained network's parameters.
         normalization: `Config.normalization` of the run. With "none", the file has no metadata.
 
     Raises:
@@ -78,7 +78,8 @@ def load_params(path: str | os.PathLike[str]) -> Params:
     if normalization != "none":
         raise ParametersError(
             f"Cannot use {path} on images as they are: its network learned from images with "
-            f"normalization {normalization!r}. Read the file with load_network, which says so."
+            f"normalization {normalization!r}. Use load_network, which also "
+            "returns the normalization."
         )
     return params
 
@@ -139,7 +140,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[Params, str]:
         )
         if array.shape != expected or array.dtype != np.float32:
             raise refuse(
-                f"{name} is {array.dtype} of shape {array.shape}, which does not fit"
+                f"{name} is {array.dtype} of shape {array.shape}, not float32 of shape {expected}"
             )
         if not np.isfinite(array).all():
             raise refuse(f"{name} holds a value that is not a finite number")

@@ -89,8 +89,8 @@ def epochs(
     sizes = len(dataset.train_labels), len(dataset.test_labels)
     if config.batch_size > sizes[0]:
         raise ConfigError(
-            f"batch_size must be at most the {sizes[0]:,} training images of {dataset.name}, "
-            f"not {config.batch_size:,}"
+            f"batch_size must be at most {sizes[0]:,}, the number of training images in "
+            f"{dataset.name}, not {config.batch_size:,}"
         )
     if (teacher is not None) != (config.temperature > 0):
         raise ConfigError(

@@ -138,7 +138,7 @@ def test_neighbors_move_nearly_alike():
 def test_a_turn_is_a_turn():
     """A matrix transposed: a stretch along the diagonal in place of a rotation.
 
-    Over many keys, turn and slant aside, the moves of a rotation are at right angles to the
+    Over many keys, rotation and shear aside, the moves of a rotation are at right angles to the
     place; on average the displacement has as much of one sense of turning as of the other.
     """
     fields = np.asarray(jax.vmap(affine_displacement)(keys(4000)))
@@ -146,7 +146,7 @@ def test_a_turn_is_a_turn():
     fields = fields - fields.mean((2, 3), keepdims=True)
     down_by_right = (fields[:, 0] * columns).sum((1, 2)) / (columns**2).sum()
     right_by_down = (fields[:, 1] * rows).sum((1, 2)) / (rows**2).sum()
-    # turn: opposite signs; slant, on one side only, hides a part of it
+    # rotation: opposite signs; shear, on one side only, hides a part of it
     assert np.corrcoef(down_by_right, right_by_down)[0, 1] < -0.5
 
 

@@ -125,7 +125,7 @@ def test_a_damaged_record_is_named(tmp_path, capsys, text):
 
 @pytest.mark.slow
 def test_long_runs_go_on_where_they_were(tmp_path, monkeypatch, capsys):
-    """Epochs trained twice; a pupil without its teacher; figures of the wrong network."""
+    """Epochs trained twice; a student without its teacher; figures of the wrong network."""
     monkeypatch.setattr(parts, "RUNS", tmp_path / "runs")
     tiny = {"epochs": 1, "members": 2, "batch_size": 144, "distortion": 0.0}
     small = [f"--{name.replace('_', '-')}={value}" for name, value in tiny.items()]
@@ -146,8 +146,8 @@ def test_long_runs_go_on_where_they_were(tmp_path, monkeypatch, capsys):
         options = ["--record", str(path), "--dataset", "digits", *again]
         assert main(["committee", "distilled", *options]) == 0
     found = load(path)["parts"]
-    (of_committee,), (of_pupil,) = (found[name].values() for name in sorted(found))
-    assert of_committee["epochs"] == of_pupil["epochs"] == 1
+    (of_committee,), (of_student,) = (found[name].values() for name in sorted(found))
+    assert of_committee["epochs"] == of_student["epochs"] == 1
     assert {name: len(x) for name, x in of_committee["members"].items()} == {
         "none": 1, "moments": 1
     }  # fmt: skip

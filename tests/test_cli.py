@@ -264,7 +264,9 @@ def test_train_says_what_to_expect_of_ones_own_pictures(capsys, dataset, monkeyp
     main(["train", "--epochs", "1"])
     *_, expected, last = capsys.readouterr().out.splitlines()
     assert last.startswith("Test accuracy")
-    assert re.match(r"Expect less of your own pictures: .*\d with accurate\.", expected)
+    assert re.match(
+        r"Expect less with your own pictures: .*\d with accurate\.", expected
+    )
     as_if = dataclasses.replace(dataset, name="mnist")
     monkeypatch.setattr(cli.data, "load", lambda name: as_if)
     main(["train", "--epochs", "1"])
@@ -303,7 +305,7 @@ def test_predict_names_an_address_as_it_was_typed(capsys, params_file):
     address = "https://example.com/7.png"
     assert main(["predict", "--params", str(params_file), address]) == 1
     error = one_sentence(capsys.readouterr().err)
-    assert f"Cannot read {address}: it is an address on the web" in error
+    assert f"Cannot read {address}: it is an address, not a file" in error
 
 
 def test_the_module_runs_as_a_program(python, params_file, picture):

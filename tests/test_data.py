@@ -176,7 +176,7 @@ def test_loading_what_is_kept_is_quick_and_without_tensorflow(python, tmp_path, 
 
 @pytest.mark.parametrize("name", ["", "MNIST", "fashion_mnist"])
 def test_an_unknown_name_is_refused(name, fresh, monkeypatch):
-    """A misspelt name that means the default."""
+    """A misspelled name that means the default."""
     if name:
         for door in (load, prepare):
             with pytest.raises(ValueError, match="must be one of auto, mnist, digits"):
@@ -521,7 +521,7 @@ def test_one_bad_archive_is_refused_by_name(
 
 @pytest.mark.slow
 def test_mnist_is_prepared_from_its_archives(archives, fresh, python):
-    """Images out of step with labels; two processes in each other's way; TensorFlow once more."""
+    """Images out of step with labels; two processes in each other's way; TensorFlow imported."""
     environment = {**os.environ, "MNIST_CODE_ARCHIVES": archives}
     line = "Data: mnist, 60,000 images for training, 10,000 for testing"
     assert prepare_twice_at_once("auto", environment) == [line, line]

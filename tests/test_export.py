@@ -128,7 +128,7 @@ def test_the_default_place_tells_the_format(trained, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_what_is_there_already_is_not_replaced_by_a_folder(kind, trained, tmp_path):
-    """A model that a server is reading, deleted under its hands; another's folder lost."""
+    """A model that a server is reading, deleted while it is being read; another's folder lost."""
     place = tmp_path / "model"
     place.write_text("old") if kind == "file" else place.mkdir()
     with pytest.raises(FileError, match="already exists"):

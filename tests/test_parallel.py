@@ -154,7 +154,7 @@ def test_the_command_trains_on_many_devices(capsys, tmp_path):
     ("options", "message"),
     [
         (["--devices=0"], "devices must be 1 or more, not 0"),
-        (["--devices=9"], "devices must be at most the 8 here, not 9"),
+        (["--devices=9"], "devices must be at most 8, the number here, not 9"),
         (["--processes=2"], "need a --coordinator"),
         (["--process-id=0"], "need a --coordinator"),
         (["--coordinator=localhost:1"], "needs --processes and --process-id"),
@@ -166,7 +166,7 @@ def test_the_command_trains_on_many_devices(capsys, tmp_path):
     ],
 )
 def test_options_that_do_not_fit_are_told(options, message, capsys):
-    """A traceback of JAX's, or a process that waits for others for ever."""
+    """A traceback of JAX's, or a process that waits for others forever."""
     assert jax.device_count() == 8  # as conftest.py asks; from here on it stays so
     with pytest.raises(SystemExit, match="2"):
         main(["train", *options])

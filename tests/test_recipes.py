@@ -35,7 +35,7 @@ FAST = Config(
 )  # fmt: skip
 RICH = dataclasses.replace(FAST, label_smoothing=0.1)
 COMMITTEE = dataclasses.replace(RICH, members=3)
-PUPIL = dataclasses.replace(FAST, temperature=2.0)
+STUDENT = dataclasses.replace(FAST, temperature=2.0)
 
 
 def test_the_recipes_have_names_that_the_command_line_offers():
@@ -340,7 +340,7 @@ def test_distillation_is_cross_entropy_at_a_temperature(temperature):
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_pupil_comes_to_agree_with_its_teacher(dataset):
+def test_a_student_comes_to_agree_with_its_teacher(dataset):
     """A teacher that learns too, that is ignored, or whose labels are the true ones.
 
     This teacher is wrong about everything: it calls each digit by the number after it.
@@ -353,8 +353,8 @@ def test_a_pupil_comes_to_agree_with_its_teacher(dataset):
     config = dataclasses.replace(FAST, epochs=6)
     *_, taught = epochs(shifted, config)
     teacher = jax.tree.map(jnp.copy, taught.params)
-    pupil = dataclasses.replace(config, temperature=2.0, seed=1)
-    *_, last = epochs(dataset, pupil, teacher=teacher)
+    student = dataclasses.replace(config, temperature=2.0, seed=1)
+    *_, last = epochs(dataset, student, teacher=teacher)
     assert same_bits(teacher, taught.params)
     assert last.test_accuracy < 0.2
     images = jnp.asarray(dataset.test_images.reshape(-1, 784) / 255, jnp.float32)
@@ -368,7 +368,7 @@ def test_a_teacher_and_a_temperature_go_together(dataset):
     """A teacher that is silently ignored, or one that is missing only after a minute."""
     teacher = init_network_params(jax.random.key(0), SMALL)
     with pytest.raises(ConfigError, match="temperature must be 0 without a teacher"):
-        next(epochs(dataset, PUPIL))
+        next(epochs(dataset, STUDENT))
     with pytest.raises(ConfigError, match="temperature must be above 0 with a teacher"):
         next(epochs(dataset, FAST, teacher=teacher))
 

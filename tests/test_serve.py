@@ -269,7 +269,7 @@ def test_a_picture_of_huge_size_in_a_small_file_is_refused(server):
 
 
 def test_pillow_is_left_as_it_is(trained):
-    """A limit of the server that also binds whoever else uses Pillow in the process."""
+    """A limit of the server that also binds other code that uses Pillow in the process."""
     before = Image.MAX_IMAGE_PIXELS
     module.create_app(trained)
     assert before == Image.MAX_IMAGE_PIXELS
@@ -306,7 +306,7 @@ def test_a_body_that_never_ends_is_refused(server):
     ids=["no request", "a byte of headers now and then", "a byte of body now and then"],
 )
 def test_slow_clients_are_cut_off(pieces, status, server):
-    """Connections that a few idle clients hold for ever; others wait meanwhile."""
+    """Connections that a few idle clients hold forever; others wait meanwhile."""
     begin = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(1) as other:
         slow = other.submit(server.send, *pieces, pause=0.5)

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 960, 380
 CREAM, COPPER, SLATE = "#f4f1ea", "#f0a065", "#4f7795"
 DIGIT = 7
 PIXEL, TOP = 12, 22  # of the digit
-HIDDEN, OUTPUT = 560, 800  # where the layers stand
+HIDDEN, OUTPUT = 560, 800  # x of each layer
 
 
 def cover() -> str:

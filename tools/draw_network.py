@@ -1,7 +1,7 @@
 """Train the network that the page `draw` runs, and write it as a script: `make network`.
 
-It is the program of chapter 9 as it stands: 25 epochs on MNIST, seed 0. Half a minute. Weights of
-pixels that are dark in every training image were never trained; they are set to zero.
+It is the program of chapter 9 as it stands: 25 epochs on MNIST, seed 0. It takes half a minute.
+Weights of pixels that are dark in every training image were never trained; they are set to zero.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mnist_code import browser, data
-from mnist_code.config import Config
+from mnist_code.config import DATASETS, Config
 from mnist_code.errors import MnistCodeError
 from mnist_code.evaluation import accuracy
 from mnist_code.files import atomic_write, check_writable
@@ -27,7 +27,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: list[str] | None = None) -> int:
     """Train, round to 8 bits, count what is right before and after, and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", default="mnist", help="default: %(default)s")
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default="mnist", help="default: %(default)s"
+    )
     parser.add_argument(
         "--epochs", type=int, default=Config.epochs, help="default: %(default)s"
     )

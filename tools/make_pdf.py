@@ -1,8 +1,8 @@
 """Print the whole book into one PDF: `make pdf`.
 
-Chromium sets the text, since it sets the pages as well and has fonts, code and formulas from there.
-It cannot fill in the numbers of pages that lie further on, so the book is printed, its places are
-looked up, and it is printed again with their numbers.
+Chromium lays out the text, as it does for the pages, with the same fonts, code and formulas. It
+cannot fill in the number of a page that comes later, so the book is printed, the page of each
+link's target is looked up, and the book is printed again with these numbers.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def _pypdf() -> Any:
 
 
 def _name_outline(writer: Any, html: str) -> None:
-    """Mend what Chromium writes into the outline.
+    """Correct what Chromium writes into the outline.
 
     It drops the space where a heading wraps, and names a heading twice that it moved to the next
     page.
@@ -198,7 +198,7 @@ def _set(chapter: Chapter, numbers: dict[str, int]) -> str:
 
 
 def make(out: Path = OUT, keep: set[str] | None = None) -> Path:
-    """Print until the numbers agree with the pages, then name title and author.
+    """Print until the numbers agree with the pages, then add the title and the author.
 
     Args:
         out: the file to write.

@@ -54,7 +54,7 @@ def without_paths(value):
 
 
 def merge_streams(outputs):
-    """Join what a cell printed in several pieces, which depend on the moment."""
+    """Join the pieces of what a cell printed: where it is split depends on timing."""
     merged: list = []
     for output in outputs:
         if (
@@ -69,7 +69,7 @@ def merge_streams(outputs):
 
 
 def lighter(picture: str) -> str:
-    """A large PNG with 256 colors instead of millions: a third of the bytes, and no eye can tell.
+    """A large PNG with 256 colors instead of millions: a third of the bytes, and it looks the same.
 
     Args:
         picture: the PNG in Base64, as notebooks hold it.
@@ -121,7 +121,10 @@ def main() -> int:
         description="Run chapters on MNIST and store their outputs."
     )
     parser.add_argument(
-        "notebooks", nargs="*", type=Path, help="default: chapters/*.ipynb"
+        "notebooks",
+        nargs="*",
+        type=Path,
+        help="notebooks to run (default: chapters/*.ipynb)",
     )
     chosen = parser.parse_args().notebooks or sorted(
         (ROOT / "chapters").glob("*.ipynb")

@@ -1,4 +1,4 @@
-"""Write the embedded digits as a script, for the page `train`: `make digits`. A second.
+"""Write the embedded digits as a script, for the page `train`: `make digits`.
 
 They travel as scikit-learn has them, 8 × 8 pixels from 0 to 16, a letter for each. The page
 enlarges them to MNIST's form as `mnist_code.data` does.

@@ -16,7 +16,7 @@ from mnist_code.book.plots import in_book_style, new_figure
 
 INK = "#333333"
 FILL = "#DCEBF5"  # a light blue on which INK is easy to read
-YELLOW = "#FBE7B2"  # as light, for what is to stand out
+YELLOW = "#FBE7B2"  # equally light, for emphasis
 
 
 def box(

@@ -10,7 +10,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Real, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -44,9 +44,7 @@ def new_figure(
     return figure, axes
 
 
-def show_image(
-    axes: Axes, image: UInt8[np.ndarray, "28 28 1"], title: str = ""
-) -> None:
+def show_image(axes: Axes, image: Real[np.ndarray, "28 28 1"], title: str = "") -> None:
     """Draw one image, black to white, without axes."""
     axes.imshow(np.asarray(image)[..., 0], cmap="gray", interpolation="nearest")
     axes.set_title(title)
@@ -82,7 +80,7 @@ def pixel_values(
 
 @in_book_style
 def sample_grid(
-    images: UInt8[np.ndarray, "n 28 28 1"],
+    images: Real[np.ndarray, "n 28 28 1"],
     labels: Int[np.ndarray, " n"],
     predicted: Int[np.ndarray, " n"] | None = None,
     columns: int = 8,
@@ -90,7 +88,7 @@ def sample_grid(
     """A grid of images with their labels as titles. Wrong predictions are shown as well.
 
     Args:
-        images: uint8 or any range that matplotlib scales by itself.
+        images: of any range; each is shown from its darkest to its lightest value.
         labels: 0 to 9.
         predicted: what a classifier answered, to show where it is wrong.
         columns: images in a row.
@@ -143,7 +141,7 @@ def curves(history: Sequence[Any]) -> Figure:
 def confusion(counts: Int[np.ndarray, "10 10"]) -> Figure:
     """A confusion matrix: a row for each digit, a column for what it was taken for.
 
-    The right answers of the diagonal are printed but not shaded, so that the errors show.
+    The right answers on the diagonal are printed but not shaded, so that the errors show.
 
     Args:
         counts: what `mnist_code.evaluation.confusion_matrix` returned.

@@ -1,4 +1,4 @@
-"""A Sphinx extension for pages that are light and quiet.
+"""A Sphinx extension that trims the built pages and fixes their markup.
 
 It folds long outputs of cells, fixes roles and names that trip up a screen reader, and gives
 each page the scripts that belong on it. sphinx-thebe adds its settings to each page twice, which is
@@ -22,7 +22,7 @@ LONGEST = 24  # lines; longer outputs are folded
 FIXES = {
     # A list's children must be items, and bibliography entries have a role of their own.
     ' role="list" class="citation-list"': ' class="citation-list"',
-    # What is seen names it: "Show code cell source".
+    # The visible text, "Show code cell source", is the better name.
     '<summary aria-label="Toggle hidden content">': "<summary>",
 }
 # Scripts of `_static` that one page needs, in the order in which they run.

@@ -21,7 +21,7 @@ def embedded_digits() -> dict[str, np.ndarray]:
 
     Returns:
         `train_images` (1440, 28, 28, 1) and `test_images` (357, 28, 28, 1), uint8, with
-        `train_labels` and `test_labels`, int32. Both parts contain every digit in equal proportion.
+        `train_labels` and `test_labels`, int32. Each digit has about the same share of both parts.
 
     Example:
         >>> arrays = embedded_digits()

@@ -42,8 +42,9 @@ def load(dataset: str | None = None) -> Dataset:
             "digits"; by default the environment variable `MNIST_CODE_DATASET`, or "auto".
 
     Raises:
-        DataError: MNIST was requested and is not available, or an archive is corrupt.
-        FileError: MNIST must be prepared and its folder cannot be written.
+        DataError: MNIST was requested and is not available, or an archive or a prepared file is
+            corrupt.
+        FileError: MNIST must be prepared and its folder cannot be written to.
         ConfigError: `dataset` is none of the three.
 
     Example:
@@ -64,7 +65,8 @@ def load(dataset: str | None = None) -> Dataset:
 def prepare(dataset: str | None = None) -> str:
     """Make sure that `tfds.load(name, data_dir=data_dir())` needs no network; return the name.
 
-    Takes the same argument as `load`, raises the same errors and prints the same line.
+    Takes the same argument as `load`, prints the same line, and raises the same errors. The digits
+    are prepared as well, so FileError is raised for them too, if their folder cannot be written to.
 
     Example:
         >>> prepare("digits")
@@ -167,7 +169,7 @@ def data_lock() -> Iterator[None]:
     """Let one process at a time prepare data. The lock is released even if its holder is killed.
 
     Raises:
-        FileError: the folder of the data cannot be written.
+        FileError: the folder of the data cannot be written to.
     """
     from filelock import FileLock, Timeout
 
@@ -184,7 +186,7 @@ def data_lock() -> Iterator[None]:
     except OSError as error:
         raise FileError(
             f"Cannot write to {folder}: {reason(error)}. "
-            "Set TFDS_DATA_DIR to a folder that you can write."
+            "Set TFDS_DATA_DIR to a folder that you can write to."
         ) from error
     try:
         yield

@@ -93,7 +93,7 @@ def prepare_with_tfds(name: str, data_dir: Path, archives: Path | None = None) -
         archives: a folder with MNIST's four archives; without it they are downloaded (11 MB).
 
     Raises:
-        DataError: an archive is corrupt, there is no network, or the folder cannot be written.
+        DataError: an archive is corrupt, there is no network, or the folder cannot be written to.
     """
     if prepared_file(name, data_dir).exists():
         return

@@ -11,7 +11,7 @@ from mnist_code.exercises.feedback import call, check_shape, checking, numbers, 
 
 ROWS = 6
 COLUMNS = 40
-ZEROS = 3  # the row without any weight but 0
+ZEROS = 3  # the row whose weights are all 0
 
 
 def check_quantized(quantize: Callable[..., Any]) -> None:

@@ -155,14 +155,12 @@ def kind(value: object) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-def unpack(
-    result: Any, *names: str, name: str = "your function", verb: str = "return"
-) -> tuple:
+def unpack(result: Any, *names: str, name: str = "your function") -> tuple:
     """The parts of a tuple or list that a reader's function returns, one for each name."""
     has_parts = isinstance(result, tuple | list) and len(result) == len(names)
     assert has_parts, (
-        f"{_first(name)} should {verb} {', '.join(names[:-1])} and {names[-1]}, "
-        f"{len(names)} values in that order, but {verb}s {kind(result)}."
+        f"{_first(name)} should return {', '.join(names[:-1])} and {names[-1]}, "
+        f"{len(names)} values in that order, but returns {kind(result)}."
     )
     return tuple(result)
 

@@ -145,7 +145,7 @@ def _check_scale(params: list) -> None:
         assert abs(mean) < 0.1 * found, (
             f"{which[0].upper()}{which[1:]} have a mean of {mean:.3g}, but it should be near 0."
         )
-        # The standard deviation of n draws is off by about 1 in the root of 2n.
+        # The standard deviation of n draws is off by about one part in sqrt(2n).
         if abs(found / right - 1) > 0.05:
             why = next(
                 (clause for value, clause in mistakes if abs(found / value - 1) < 0.04),

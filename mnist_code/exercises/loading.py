@@ -12,7 +12,7 @@ import numpy as np
 from mnist_code.exercises.feedback import call, checking, kind
 
 CASES = [(100, 32), (96, 32), (45, 10), (5, 8)]  # examples, batch size
-PASSES = 60  # enough to tell chance from a habit
+PASSES = 60  # enough to tell a random order from a biased one
 
 
 def check_batches(batches: Callable[..., Iterable]) -> None:
