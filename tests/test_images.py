@@ -429,7 +429,7 @@ def test_one_color_is_refused(color, tmp_path):
     path = tmp_path / "flat.png"
     Image.new("RGB", (200, 100), color).save(path)
     with pytest.raises(
-        ImageError, match=r"Cannot find a digit in .*flat\.png.*one color"
+        ImageError, match=r"Cannot find a digit in .*flat\.png.*darker pen"
     ):
         read_image(path)
 

@@ -216,9 +216,9 @@ def test_one_connection_takes_several_requests(server, dataset):
 BLACK = [0.0] * 784
 MALFORMED = {
     "empty": (b"", "application/json", 400, "empty"),
-    "no JSON": (b"{", "application/json", 400, "not JSON"),
-    "not UTF-8": (b'{"instances": "\xff"}', "application/json", 400, "not JSON"),
-    "too deep": (b"[" * 100_000, "application/json", 400, "not JSON"),
+    "no JSON": (b"{", "application/json", 400, "not valid JSON"),
+    "not UTF-8": (b'{"instances": "\xff"}', "application/json", 400, "not valid JSON"),
+    "too deep": (b"[" * 100_000, "application/json", 400, "not valid JSON"),
     "deep images": (b'{"instances":[' + b"[" * 70 + b"]" * 70 + b"]}", "application/json",
                     400, "784"),
     "a list": (b"[[0]]", "application/json", 400, "instances"),

@@ -315,7 +315,7 @@ def test_any_batch_size_up_to_the_set_trains(dataset, batch_size):
 
 def test_a_batch_larger_than_the_set_is_refused(dataset):
     """An epoch of no batches, whose mean loss is NaN."""
-    with pytest.raises(ValueError, match=r"batch_size .* 1,440 .* not 1,441"):
+    with pytest.raises(ValueError, match=r"batch_size .* 1,440, .* not 1,441"):
         next(epochs(dataset, Config(batch_size=1441)))
 
 
