@@ -70,9 +70,8 @@ tests/node_modules: tests/package-lock.json
 		else echo "npm was not found: the pages are not checked with axe-core"; fi
 
 # No chapters, no pages, nothing slow.
-WHICH = not slow and not serial
 test-quick: setup
-	$(BIN)/python -m pytest -n 2 -m "$(WHICH)" tests mnist_code \
+	$(BIN)/python -m pytest -n 2 -m "not slow and not serial" tests mnist_code \
 		$(foreach page,browser builders editions live_* site train_page,--ignore-glob 'tests/test_$(page).py')
 
 test-mnist: setup

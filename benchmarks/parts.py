@@ -29,9 +29,7 @@ from mnist_code import data
 from mnist_code.errors import MnistCodeError
 
 ROOT = Path(__file__).resolve().parent.parent
-ROUNDS = (
-    4  # epochs of each program: the first compiles; the median of the others counts
-)
+ROUNDS = 4  # epochs of each program; the first compiles, and the others' median counts
 SEEDS = {"fast": 10, "accurate": 3, "committee": 1, "distilled": 3}
 LONG = ("committee", "distilled")  # these run only when they are named
 RUNS = ROOT / "benchmarks" / "runs"  # what the long runs need to go on where they were

@@ -106,8 +106,8 @@ def _parser() -> Parser:
     recipe = train.add_argument_group("how to train")
     recipe.add_argument(
         "--recipe", choices=RECIPES, default="classic",
-        help="settings to start from; the options below change them (default: %(default)s). "
-        "Their values are those for MNIST; the small data set has its own, except in classic",
+        help="settings to start from (default: %(default)s). The options below change them; the "
+        "defaults they name are for MNIST, and on the small data set, only classic keeps them",
     )  # fmt: skip
     for setting in dataclasses.fields(Config):
         if setting.metadata.get("help"):

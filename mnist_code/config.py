@@ -140,8 +140,8 @@ class Config:
         "epoch: after every epoch; end: once, on test images only",
         choices=("epoch", "end"),
     )
-    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # of the learning rate
-    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # epochs per decay
+    decay_rate: float = _setting(DECAY_RATE, allowed=_POSITIVE)  # factor on the rate
+    decay_steps: float = _setting(DECAY_STEPS, allowed=_POSITIVE)  # epochs per factor
     layer_sizes: tuple[int, ...] = LAYER_SIZES  # units in each layer, input first
 
     def __post_init__(self):

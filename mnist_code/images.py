@@ -183,7 +183,7 @@ def _choose_digit(
     top = ink.max()
     if top < MIN_CONTRAST:
         raise ImageError(
-            "nothing stands out from the paper. Use a darker pen or better light"
+            "it is almost of one color. Use a pen that stands out from the paper, or more light"
         )
     ink = np.where(ink > 0.15 * top, ink, 0.0)
     regions, count = scipy.ndimage.label(ink > 0, structure=np.ones((3, 3)))

@@ -199,7 +199,7 @@ def connect(
 
 
 def report_devices() -> None:
-    """Say how many devices this process got; warn if no process has some of its machine's GPUs."""
+    """Say how many devices this process got; warn if no process got some GPUs of its machine."""
     from jax.experimental.multihost_utils import process_allgather
 
     number, here = jax.process_index(), jax.local_device_count()

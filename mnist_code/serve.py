@@ -296,9 +296,8 @@ def create_app(
         classify = classifier(params, normalization)
         return Batcher(classify, wait_seconds, counters.batches.observe)
 
-    def announce(
-        preparing,
-    ):  # once it is done, so that a request sent at once is answered
+    def announce(preparing):
+        # Not before: whoever hears of it may send a request at once.
         if ready and not preparing.cancelled() and not preparing.exception():
             ready()
 

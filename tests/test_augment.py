@@ -138,8 +138,8 @@ def test_neighbors_move_nearly_alike():
 def test_a_turn_is_a_turn():
     """A matrix transposed: a stretch along the diagonal in place of a rotation.
 
-    Over many keys, rotation and shear aside, the moves of a rotation are at right angles to the
-    place; on average the displacement has as much of one sense of turning as of the other.
+    A rotation that moves what is on the right down moves what is below to the left, by as much.
+    So over many keys, the two slopes have a negative correlation.
     """
     fields = np.asarray(jax.vmap(affine_displacement)(keys(4000)))
     rows, columns = np.indices((28, 28)) - 13.5

@@ -54,7 +54,6 @@ def saved(folder, config, results):
     return checkpoints
 
 
-@pytest.mark.slow
 def test_a_committee_stored_in_another_way_is_refused(dataset, tmp_path):
     """A traceback of Orbax's about trees."""
     config = dataclasses.replace(RECIPE, epochs=1, members=2)

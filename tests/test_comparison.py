@@ -285,7 +285,6 @@ def checkout(tmp_path):
     return tmp_path
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("shell", SHELLS)
 def test_nbval_runs_and_compares(shell, checkout, request):
     """nbval unplugged, its rules unread, or a reader's shell that changes what cells print."""

@@ -242,7 +242,6 @@ READ_ONLY = """if True:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="these permissions are Unix's")
 def test_a_shared_folder_that_is_read_only_will_do(fresh):
     """A lab's prepared data refused, because no lock file can be created beside them."""
@@ -346,7 +345,6 @@ def prepare_twice_at_once(name, environment):
     return outputs[0][0].splitlines()
 
 
-@pytest.mark.slow
 def test_processes_that_prepare_at_once_all_succeed(fresh):
     """Two processes that write the same file, or clear away each other's."""
     said = prepare_twice_at_once("digits", None)
@@ -521,7 +519,7 @@ def test_one_bad_archive_is_refused_by_name(
 
 @pytest.mark.slow
 def test_mnist_is_prepared_from_its_archives(archives, fresh, python):
-    """Images out of step with labels; two processes in each other's way; TensorFlow imported."""
+    """Images out of step with labels; processes in each other's way; TensorFlow imported again."""
     environment = {**os.environ, "MNIST_CODE_ARCHIVES": archives}
     line = "Data: mnist, 60,000 images for training, 10,000 for testing"
     assert prepare_twice_at_once("auto", environment) == [line, line]

@@ -136,7 +136,6 @@ def test_what_is_there_already_is_not_replaced_by_a_folder(kind, trained, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["stablehlo", "savedmodel"])
 def test_a_full_disk_leaves_nothing(name, folder, python, tmp_path):
     """Half a model, or a traceback of TensorFlow's."""

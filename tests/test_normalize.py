@@ -129,7 +129,6 @@ def test_a_network_learns_from_standard_form(network, train):
     assert np.mean(as_it_is) < last.train_accuracy
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("inputs", [784, 1568])
 def test_student_and_teacher_see_the_same_distorted_images(inputs):
     """Images normalized, then distorted; a teacher that sees others than its student."""
@@ -218,7 +217,6 @@ def test_every_command_sees_what_training_saw(
     assert "--format must be stablehlo or savedmodel" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 def test_a_committee_of_two_kinds_goes_on_where_it_was(tmp_path, monkeypatch):
     """Groups swapped or lost in a checkpoint; a batch divided otherwise for one of them."""
     monkeypatch.chdir(tmp_path)

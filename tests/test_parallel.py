@@ -69,7 +69,6 @@ def test_a_student_on_many_devices_has_the_teacher_on_each(dataset):
     assert many.train_loss == pytest.approx(one.train_loss, abs=1e-5)
 
 
-@pytest.mark.slow
 def test_the_difference_is_rounding(dataset):
     """A wrong formula: float64 would not make its error smaller."""
     config = dataclasses.replace(CLASSIC, epochs=1, learning_rate=0.3)
@@ -246,7 +245,6 @@ def test_processes_that_cannot_meet_are_told(python):
             assert "Traceback" not in result.stderr
 
 
-@pytest.mark.slow
 def test_a_process_that_stays_alone_ends(python):
     """Five minutes of silence where the others never come; JAX itself ends the process."""
     program = (

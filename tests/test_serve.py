@@ -131,7 +131,6 @@ def test_json_is_answered_as_the_network_would(count, shape, server, dataset, tr
     assert labels == expected.argmax(axis=1).tolist()
 
 
-@pytest.mark.slow
 def test_images_are_normalized_if_the_network_needs_it(tmp_path, dataset, trained):
     """A file's note that the command does not pass on: wrong answers, and no error."""
     server = Server(tmp_path, trained, "moments")

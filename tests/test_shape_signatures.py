@@ -86,7 +86,7 @@ def test_settings_have_their_help_text():
 
     comments = extension.field_comments(Config)
     assert comments["batch_size"] == "images per update"
-    assert comments["decay_rate"] == "of the learning rate"
+    assert comments["decay_rate"] == "factor on the rate"
 
 
 def test_reference_shows_no_evaluated_type(reference):
